@@ -1,0 +1,18 @@
+//! The fleet member. A message walks from [`consumer`] through [`pipeline`], which is the list of what happens to a picture;
+//! [`ingest`], [`storage`], [`render`] and [`announce`] are its rooms.
+
+pub mod announce;
+pub mod consumer;
+pub mod http;
+pub mod ingest;
+pub mod lease;
+pub mod metrics;
+pub mod pipeline;
+pub mod render;
+pub mod settings;
+pub mod storage;
+pub mod variant_key;
+
+mod run;
+
+pub use run::{StartError, run, stop_signal};
