@@ -100,7 +100,7 @@ impl Catalog {
                 serde_dynamo::to_item(stored).map_err(|source| error(source.into()))?,
             ))
             .condition_expression(condition)
-            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .set_expression_attribute_values(values)
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match request.send().await {
@@ -124,20 +124,16 @@ impl Catalog {
         record: &Record,
         sequencer: &Sequencer,
     ) -> Result<bool, CatalogError> {
-        let guard = Guard::Unchanged {
-            seen: Some(record.notification_id),
-            than: sequencer.clone(),
-        };
-        let (condition, mut values) = condition(&guard);
-        values.insert(":to".to_owned(), text(sequencer.as_str()));
+        let guard = Guard::unchanged(sequencer, Some(record));
+        let (condition, values) = condition(&guard);
         let request = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(&record.image_id)))
-            .update_expression("SET sequencer = :to")
+            .update_expression("SET sequencer = :sequencer")
             .condition_expression(condition)
-            .set_expression_attribute_values(Some(values));
+            .set_expression_attribute_values(values);
         match request.send().await {
             Ok(_) => Ok(true),
             Err(source)
@@ -162,23 +158,38 @@ impl Catalog {
 }
 
 /// The guard in DynamoDB's words. Says the same as [`Guard::admits`]: `the_table_admits_what_the_guard_admits` compares them.
-fn condition(guard: &Guard) -> (&'static str, Item) {
+fn condition(guard: &Guard) -> (&'static str, Option<Item>) {
+    let value = |name: &str, value: &dyn ToString| (name.to_owned(), text(value));
     match guard {
-        Guard::NotNewer { than } => (
-            "attribute_not_exists(image_id) OR sequencer <= :than",
-            Item::from([(":than".to_owned(), text(than.as_str()))]),
+        Guard::Newer {
+            sequencer,
+            replaces: None,
+        } => (
+            "attribute_not_exists(image_id) OR sequencer < :sequencer",
+            Some(Item::from([value(":sequencer", &sequencer.as_str())])),
+        ),
+        Guard::Newer {
+            sequencer,
+            replaces: Some(replaces),
+        } => (
+            "attribute_not_exists(image_id) OR sequencer < :sequencer OR (sequencer = :sequencer AND notification_id = :replaces)",
+            Some(Item::from([
+                value(":sequencer", &sequencer.as_str()),
+                value(":replaces", replaces),
+            ])),
         ),
         Guard::Unchanged {
+            sequencer,
             seen: Some(seen),
-            than,
         } => (
-            "notification_id = :seen AND sequencer <= :than",
-            Item::from([
-                (":seen".to_owned(), text(seen)),
-                (":than".to_owned(), text(than.as_str())),
-            ]),
+            "notification_id = :seen AND sequencer <= :sequencer",
+            Some(Item::from([
+                value(":sequencer", &sequencer.as_str()),
+                value(":seen", seen),
+            ])),
         ),
-        Guard::Unchanged { seen: None, .. } => ("attribute_not_exists(image_id)", Item::new()),
+        // A condition without values must not come with an empty set of them.
+        Guard::Unchanged { seen: None, .. } => ("attribute_not_exists(image_id)", None),
     }
 }
 

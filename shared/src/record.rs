@@ -2,7 +2,7 @@
 //!
 //! Workers may handle the events of a key twice, late, out of order and at the same time. Whoever reads an object after
 //! its event `n` reads version `n` or a newer one, so a write that is ordered by the event's [`Sequencer`] can only be
-//! replaced by one that has seen at least as much. `worker/tests/model.rs` tries every interleaving of these rules.
+//! replaced by one that has seen at least as much. `shared/tests/it/model.rs` tries every interleaving of these rules.
 
 use std::fmt;
 use std::str::FromStr;
@@ -214,16 +214,26 @@ pub struct Record {
 }
 
 impl Record {
-    /// The ETag for which this record already says all that a job with this `cause` could find out, if there is one.
+    /// Whether a job with this `cause` has nothing to find out, whatever is in the bucket: somebody has read the object after
+    /// its event. What has changed since has an event of its own.
+    pub fn answers(&self, cause: &Cause) -> bool {
+        match cause {
+            Cause::Event(event) if self.status == Status::Failed => *event < self.sequencer,
+            Cause::Event(event) => *event <= self.sequencer,
+            Cause::Request => false,
+        }
+    }
+
+    /// The ETag for which this record already says all that a job with this `cause` would find out, if there is one.
     ///
     /// A person who asks again about a rejected picture means it: limits may have been raised meanwhile.
     pub fn answered_etag(&self, cause: &Cause, recipe_id: &str) -> Option<&str> {
-        let answered = match self.status {
+        let settled = match self.status {
             Status::Ready => true,
             Status::Rejected => matches!(cause, Cause::Event(_)),
             Status::Failed => false,
         };
-        (answered && self.recipe_id == recipe_id)
+        (settled && self.recipe_id == recipe_id)
             .then_some(self.source.etag.as_deref())
             .flatten()
     }
@@ -247,25 +257,23 @@ impl Record {
             .collect()
     }
 
-    /// The keys of all variants.
-    pub fn variant_keys(&self) -> Vec<String> {
-        self.variants
-            .iter()
-            .map(|variant| variant.key.clone())
-            .collect()
-    }
-
-    /// The name of the outcome of reading `etag` under a recipe, as of `sequencer`.
-    pub fn notification_id(
+    /// The name of an outcome: what was read, under which recipe, as of which event. Everybody who comes to the same outcome
+    /// gives it the same name. What replaces an outcome of the same event is named after it too, so that no name returns.
+    pub fn outcome_id(
         image_id: &ImageId,
         etag: Option<&str>,
         recipe_id: &str,
         status: Status,
         sequencer: &Sequencer,
+        known: Option<&Self>,
     ) -> Uuid {
+        let replaces = known.filter(|known| known.sequencer == *sequencer);
+        let replaces = replaces
+            .map(|known| known.notification_id.to_string())
+            .unwrap_or_default();
+        let etag = etag.unwrap_or_default();
         image_id.derive(&format!(
-            "{}|{recipe_id}|{status}|{}",
-            etag.unwrap_or_default(),
+            "{etag}|{recipe_id}|{status}|{}|{replaces}",
             sequencer.as_str()
         ))
     }
@@ -282,6 +290,13 @@ pub fn effective_sequencer(cause: &Cause, known: Option<&Record>) -> Sequencer {
     }
 }
 
+/// The outcome of the very event `sequencer` that a job found on record, and may replace: it had failed, or a person asks again.
+fn replaceable(known: Option<&Record>, sequencer: &Sequencer) -> Option<Uuid> {
+    known
+        .filter(|known| known.sequencer == *sequencer)
+        .map(|known| known.notification_id)
+}
+
 /// The part of a record that orders writes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stamp<'a> {
@@ -294,69 +309,55 @@ pub struct Stamp<'a> {
 /// The condition under which a write may happen. The catalog turns it into DynamoDB's words.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Guard {
-    /// Nothing newer is on record: for outcomes.
-    NotNewer {
-        /// The sequencer of the event that led to this write.
-        than: Sequencer,
+    /// For outcomes: what is on record answers an older event, or it is the one that may be replaced.
+    Newer {
+        /// The event that the write answers.
+        sequencer: Sequencer,
+        /// The outcome of the same event that the job found on record, if it did.
+        replaces: Option<Uuid>,
     },
-    /// The record is still the outcome that was read, and answers nothing newer: for changes to what is there.
+    /// For changes to what is on record: it still is what was seen, and answers nothing newer.
     Unchanged {
-        /// The outcome that was read; `None` when there was no record.
+        /// The event that the write answers.
+        sequencer: Sequencer,
+        /// `None` when there was no record.
         seen: Option<Uuid>,
-        /// The sequencer of the event that led to this write.
-        than: Sequencer,
     },
 }
 
 impl Guard {
+    /// For an outcome that answers `sequencer`, of a job that found `known` on record.
+    pub fn newer(sequencer: &Sequencer, known: Option<&Record>) -> Self {
+        Self::Newer {
+            sequencer: sequencer.clone(),
+            replaces: replaceable(known, sequencer),
+        }
+    }
+
+    /// For a change that answers `sequencer`, of a job that found `known` on record.
+    pub fn unchanged(sequencer: &Sequencer, known: Option<&Record>) -> Self {
+        let seen = known.map(|known| known.notification_id);
+        Self::Unchanged {
+            sequencer: sequencer.clone(),
+            seen,
+        }
+    }
+
     /// Whether a write under this guard happens when `existing` is on record.
     pub fn admits(&self, existing: Option<Stamp<'_>>) -> bool {
+        let same = |seen: &Option<Uuid>| *seen == existing.map(|stamp| stamp.notification_id);
         match (self, existing) {
-            (Self::NotNewer { .. } | Self::Unchanged { seen: None, .. }, None) => true,
-            (Self::NotNewer { than }, Some(stamp)) => stamp.sequencer <= than,
+            (Self::Newer { .. }, None) => true,
             (
-                Self::Unchanged {
-                    seen: Some(seen),
-                    than,
+                Self::Newer {
+                    sequencer,
+                    replaces,
                 },
                 Some(stamp),
-            ) => stamp.notification_id == *seen && stamp.sequencer <= than,
-            (Self::Unchanged { .. }, _) => false,
-        }
-    }
-}
-
-/// What to do about variants once an outcome has been recorded.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub struct Cleanup {
-    /// Keys that the outcome has made superfluous.
-    pub retire: Vec<String>,
-    /// Keys that somebody may have retired before the outcome named them.
-    pub restore: Vec<String>,
-}
-
-impl Cleanup {
-    /// After `mine` has replaced `replaced`.
-    pub fn after_winning(mine: &Record, replaced: Option<&Record>) -> Self {
-        let Some(replaced) = replaced else {
-            return Self::default();
-        };
-        let restore = if mine.variants_not_in(replaced).is_empty() {
-            Vec::new()
-        } else {
-            mine.variant_keys()
-        };
-        Self {
-            retire: replaced.variants_not_in(mine),
-            restore,
-        }
-    }
-
-    /// After `mine` has been refused because of `winner`.
-    pub fn after_losing(mine: &Record, winner: &Record) -> Self {
-        Self {
-            retire: mine.variants_not_in(winner),
-            restore: Vec::new(),
+            ) => stamp.sequencer < sequencer || (stamp.sequencer == sequencer && same(replaces)),
+            (Self::Unchanged { sequencer, seen }, existing) => {
+                same(seen) && existing.is_none_or(|stamp| stamp.sequencer <= sequencer)
+            }
         }
     }
 }
@@ -462,74 +463,135 @@ mod tests {
     }
 
     #[test]
+    fn an_event_is_answered_once_somebody_has_read_the_object_after_it() {
+        let answers = |status, event| record(status, &[]).answers(&Cause::Event(sequencer(event)));
+        assert_eq!(
+            ["4", "5", "6"].map(|event| answers(Status::Ready, event)),
+            [true, true, false]
+        );
+        assert_eq!(
+            ["4", "5", "6"].map(|event| answers(Status::Rejected, event)),
+            [true, true, false]
+        );
+        assert_eq!(
+            ["4", "5", "6"].map(|event| answers(Status::Failed, event)),
+            [true, false, false]
+        );
+        assert!(!record(Status::Ready, &[]).answers(&Cause::Request));
+    }
+
+    #[test]
     fn a_record_answers_for_its_etag_and_recipe_unless_it_failed() {
         let event = Cause::Event(sequencer("9"));
-        let answered = |status, cause, recipe| {
-            record(status, &[])
-                .answered_etag(cause, recipe)
-                .map(str::to_owned)
+        let check = |status, cause, recipe, expected: bool| {
+            let record = record(status, &[]);
+            assert_eq!(
+                record.answered_etag(cause, recipe),
+                expected.then_some("e"),
+                "{status} {cause:?} {recipe}"
+            );
         };
-        assert_eq!(answered(Status::Ready, &event, "r").as_deref(), Some("e"));
-        assert_eq!(
-            answered(Status::Ready, &Cause::Request, "r").as_deref(),
-            Some("e")
-        );
-        assert_eq!(answered(Status::Ready, &event, "other"), None);
-        assert_eq!(
-            answered(Status::Rejected, &event, "r").as_deref(),
-            Some("e")
-        );
-        assert_eq!(answered(Status::Rejected, &Cause::Request, "r"), None);
-        assert_eq!(answered(Status::Failed, &event, "r"), None);
+        check(Status::Ready, &event, "r", true);
+        check(Status::Ready, &Cause::Request, "r", true);
+        check(Status::Ready, &event, "other", false);
+        check(Status::Rejected, &event, "r", true);
+        check(Status::Rejected, &Cause::Request, "r", false);
+        check(Status::Failed, &event, "r", false);
     }
 
     #[test]
-    fn an_outcome_never_replaces_a_newer_one() {
+    fn an_outcome_replaces_what_is_older_or_what_it_was_made_to_replace() {
         let existing = record(Status::Ready, &[]);
-        let guard = |than| Guard::NotNewer {
-            than: sequencer(than),
+        let admits = |event, replaces| {
+            Guard::Newer {
+                sequencer: sequencer(event),
+                replaces,
+            }
+            .admits(Some(existing.stamp()))
         };
-        assert!(guard("4").admits(None));
-        assert!(!guard("4").admits(Some(existing.stamp())));
-        assert!(guard("5").admits(Some(existing.stamp())));
-        assert!(guard("6").admits(Some(existing.stamp())));
+        assert_eq!(
+            ["4", "5", "6"].map(|event| admits(event, None)),
+            [false, false, true]
+        );
+        assert_eq!(
+            ["4", "5", "6"].map(|event| admits(event, Some(existing.notification_id))),
+            [false, true, true]
+        );
+        assert!(
+            Guard::Newer {
+                sequencer: sequencer("4"),
+                replaces: None
+            }
+            .admits(None)
+        );
     }
 
     #[test]
-    fn a_change_applies_only_to_what_was_read() {
+    fn only_an_outcome_of_the_same_event_may_be_replaced_by_its_name() {
+        let known = record(Status::Failed, &[]);
+        let replaces = |event| match Guard::newer(&sequencer(event), Some(&known)) {
+            Guard::Newer { replaces, .. } => replaces,
+            Guard::Unchanged { .. } => panic!("not what was asked for"),
+        };
+        assert_eq!(
+            ["5", "6"].map(replaces),
+            [Some(known.notification_id), None]
+        );
+    }
+
+    #[test]
+    fn a_change_applies_only_to_what_was_seen() {
         let existing = record(Status::Ready, &[]);
-        let guard = |seen, than| Guard::Unchanged {
+        let guard = |event, seen| Guard::Unchanged {
+            sequencer: sequencer(event),
             seen,
-            than: sequencer(than),
         };
         let same = Some(existing.notification_id);
-        assert!(guard(same, "6").admits(Some(existing.stamp())));
-        assert!(!guard(same, "4").admits(Some(existing.stamp())));
-        assert!(
-            !guard(Some(existing.image_id.derive("other")), "6").admits(Some(existing.stamp()))
+        let admits = |event, seen| guard(event, seen).admits(Some(existing.stamp()));
+        assert_eq!(
+            ["4", "5", "6"].map(|event| admits(event, same)),
+            [false, true, true]
         );
-        assert!(!guard(same, "6").admits(None));
-        assert!(guard(None, "6").admits(None));
-        assert!(!guard(None, "6").admits(Some(existing.stamp())));
+        assert!(!admits("6", Some(existing.image_id.derive("other"))));
+        assert!(!admits("6", None));
+        assert!(guard("6", None).admits(None));
+        assert!(!guard("6", same).admits(None));
     }
 
     #[test]
-    fn only_variants_that_nobody_names_are_retired() {
+    fn no_outcome_has_the_name_of_one_that_it_replaced() {
+        let first = record(Status::Ready, &[]);
+        let name = |event, known| {
+            Record::outcome_id(
+                &first.image_id,
+                Some("e"),
+                "r",
+                Status::Ready,
+                &sequencer(event),
+                known,
+            )
+        };
+        let second = Record {
+            notification_id: name("5", Some(&first)),
+            ..first.clone()
+        };
+        assert_eq!(name("5", Some(&first)), second.notification_id);
+        assert_ne!(name("5", Some(&second)), second.notification_id);
+        assert_eq!(
+            name("6", Some(&first)),
+            name("6", Some(&second)),
+            "whoever answers an event names it alike"
+        );
+    }
+
+    #[test]
+    fn variants_that_the_other_record_names_too_are_not_superfluous() {
         let (old, new) = (
             record(Status::Ready, &["a", "b"]),
             record(Status::Ready, &["b", "c"]),
         );
-        let cleanup = Cleanup::after_winning(&new, Some(&old));
-        assert_eq!(
-            cleanup,
-            Cleanup {
-                retire: vec!["a".into()],
-                restore: vec!["b".into(), "c".into()]
-            }
-        );
-        assert_eq!(Cleanup::after_winning(&new, Some(&new)), Cleanup::default());
-        assert_eq!(Cleanup::after_winning(&new, None), Cleanup::default());
-        assert_eq!(Cleanup::after_losing(&old, &new).retire, ["a"]);
+        assert_eq!(old.variants_not_in(&new), ["a"]);
+        assert_eq!(new.variants_not_in(&new), Vec::<String>::new());
     }
 
     #[test]

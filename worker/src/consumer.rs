@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shared::identity::{ImageId, ObjectRef};
+use shared::identity::ImageId;
 use shared::job::{self, Job, Unreadable};
 use shared::queue::{MAX_BATCH, Message, Queue, QueueError, QueueSettings};
 use shared::record::{Moment, Reason};
@@ -18,7 +18,8 @@ use tokio::time::{sleep, timeout};
 use crate::http::Health;
 use crate::lease::{Disposition, Held, Lease};
 use crate::metrics::Metrics;
-use crate::pipeline::{JobError, Outcome, Pipeline, Skip};
+use crate::outcome::{JobError, Outcome};
+use crate::pipeline::Pipeline;
 use crate::settings::Settings;
 
 /// The longest that any job may take. Far above the slowest picture; a job that reaches it hangs.
@@ -314,33 +315,16 @@ impl Shared {
         handled: &Result<Outcome, JobError>,
         took: Duration,
     ) {
-        let (kind, object) = match job {
-            Job::Render(job) => ("render", job.object.clone()),
-            Job::Ingest(job) => (
-                "ingest",
-                ObjectRef {
-                    bucket: self.pipeline.settings.source_bucket.clone(),
-                    key: job.key.clone(),
-                },
-            ),
+        let object = self.pipeline.object_of(job);
+        let kind = match job {
+            Job::Render(_) => "render",
+            Job::Ingest(_) => "ingest",
         };
-        let (outcome, reason) = match handled {
-            Ok(outcome) => describe(outcome),
-            Err(_) => ("failed", None),
-        };
-        self.metrics.jobs.with_label_values(&[kind, outcome]).inc();
-        self.metrics.job_duration.observe(took.as_secs_f64());
-        match (handled, reason) {
-            (Ok(Outcome::Rejected(_)), Some(reason)) => {
-                self.metrics.rejections.with_label_values(&[reason]).inc();
-            }
-            (Ok(Outcome::Skipped(_)), Some(reason)) => {
-                self.metrics.skips.with_label_values(&[reason]).inc();
-            }
-            _ => {}
-        }
-        let image_id = ImageId::of(&object);
-        let (key, message_id, receive_count) = (&object.key, &message.id, message.receive_count);
+        let outcome = handled.as_ref().map_or("failed", |outcome| outcome.name());
+        let reason = handled.as_ref().ok().and_then(|outcome| outcome.reason());
+        self.metrics.count_job(kind, outcome, reason, took);
+        let (image_id, key) = (ImageId::of(&object), &object.key);
+        let (message_id, receive_count) = (&message.id, message.receive_count);
         let elapsed_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         match handled {
             Ok(_) => {
@@ -378,10 +362,11 @@ pub fn disposition(
         return Disposition::Delete;
     };
     // Waiting will not make these better; the dead-letter queue, where there is one, is where a person finds them.
-    let hopeless = matches!(
-        failure,
-        Failure::Unreadable(_) | Failure::Job(JobError::Misdirected(_) | JobError::Url(_))
-    );
+    let hopeless = match failure {
+        Failure::Unreadable(_) => true,
+        Failure::Job(error) => error.is_hopeless(),
+        Failure::Panicked => false,
+    };
     if is_last(receive_count, max_receive_count) || (hopeless && max_receive_count.is_some()) {
         return Disposition::Retry(Duration::ZERO);
     }
@@ -394,18 +379,6 @@ pub fn disposition(
 
 fn is_last(receive_count: u32, max_receive_count: Option<u32>) -> bool {
     max_receive_count.is_some_and(|max| receive_count >= max)
-}
-
-fn describe(outcome: &Outcome) -> (&'static str, Option<&'static str>) {
-    match outcome {
-        Outcome::Ready => ("ready", None),
-        Outcome::Ingested => ("ingested", None),
-        Outcome::Rejected(code) => ("rejected", Some(code.as_str())),
-        Outcome::Skipped(Skip::Current) => ("skipped", Some("current")),
-        Outcome::Skipped(Skip::Superseded) => ("skipped", Some("superseded")),
-        Outcome::Skipped(Skip::Gone) => ("skipped", Some("gone")),
-        Outcome::Skipped(Skip::Folder) => ("skipped", Some("folder")),
-    }
 }
 
 #[cfg(test)]
@@ -430,7 +403,7 @@ mod tests {
         assert_eq!(disposition(&Ok(()), 1, MAX), Disposition::Delete);
         for done in [
             Err(Failure::Panicked),
-            Err(Failure::Job(JobError::Contended)),
+            Err(Failure::Job(JobError::Contended(5))),
             Err(Failure::Unreadable(Unreadable::Unknown)),
         ] {
             assert!(
@@ -456,7 +429,7 @@ mod tests {
             at_once
         );
         assert_eq!(
-            disposition(&Err(Failure::Job(JobError::Contended)), 5, MAX),
+            disposition(&Err(Failure::Job(JobError::Contended(5))), 5, MAX),
             at_once
         );
     }
@@ -469,8 +442,8 @@ mod tests {
             };
             assert!(delay >= Duration::from_secs(1), "{count}: {delay:?}");
         };
-        check(Failure::Job(JobError::Contended), 1, MAX);
-        check(Failure::Job(JobError::Contended), 4, MAX);
+        check(Failure::Job(JobError::Contended(5)), 1, MAX);
+        check(Failure::Job(JobError::Contended(5)), 4, MAX);
         check(Failure::Panicked, 9, None);
         check(Failure::Unreadable(Unreadable::Unknown), 9, None); // No dead-letter queue: it must not spin.
     }

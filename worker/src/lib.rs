@@ -7,10 +7,12 @@ pub mod http;
 pub mod ingest;
 pub mod lease;
 pub mod metrics;
+pub mod outcome;
 pub mod pipeline;
 pub mod render;
 pub mod settings;
 pub mod storage;
+pub mod turns;
 pub mod variant_key;
 
 mod run;

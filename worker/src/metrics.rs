@@ -123,6 +123,17 @@ impl Metrics {
         }
     }
 
+    /// Notes a job's outcome, or that it failed.
+    pub fn count_job(&self, kind: &str, outcome: &str, reason: Option<&str>, took: Duration) {
+        self.jobs.with_label_values(&[kind, outcome]).inc();
+        self.job_duration.observe(took.as_secs_f64());
+        match (outcome, reason) {
+            ("rejected", Some(reason)) => self.rejections.with_label_values(&[reason]).inc(),
+            ("skipped", Some(reason)) => self.skips.with_label_values(&[reason]).inc(),
+            _ => {}
+        }
+    }
+
     /// Notes how long one stage of one job took.
     pub fn observe_stage(&self, stage: &str, took: Duration) {
         self.stage_duration

@@ -1,29 +1,31 @@
 //! What happens to a picture, in order. Nothing else knows the order.
 //!
 //! Every step may run twice, and a worker may die after any of them: the message comes back, and whoever gets it walks the
-//! same way. Three things make that safe: variants are named after their content, one conditional write decides which
-//! outcome stays ([`shared::record`]), and the message is deleted only after all of it.
+//! same way. Three things make that safe: variants are named after the outcome that they belong to, one conditional write
+//! decides which outcome stays ([`shared::record`]), and the message is deleted only after all of it.
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use shared::catalog::{Catalog, CatalogError, Recorded};
-use shared::identity::{ImageId, ObjectRef, SourceUrl, SourceUrlError};
+use shared::catalog::{Catalog, Recorded};
+use shared::identity::{ImageId, ObjectRef, SourceUrl};
 use shared::job::{Cause, Ingest, Job, Render};
 use shared::record::{
-    Cleanup, Guard, Moment, Picture, Reason, Record, Sequencer, Source, Status, StoredVariant,
+    Guard, Moment, Picture, Reason, Record, Sequencer, Source, Status, StoredVariant,
     effective_sequencer,
 };
 use tokio::sync::Semaphore;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::spawn_blocking;
 
-use crate::announce::{AnnounceError, Announcer};
+use crate::announce::Announcer;
 use crate::ingest::{IngestError, Ingester};
 use crate::metrics::Metrics;
-use crate::render::{self, Rejection, RejectionCode, Rendered};
+use crate::outcome::{JobError, Outcome, Skip};
+use crate::render::{self, Rejection, Rendered, Variant};
 use crate::settings::Settings;
-use crate::storage::{Description, Fetched, NamedVariant, Original, Storage, StorageError};
+use crate::storage::{Description, Fetched, NamedVariant, Original, Storage};
+use crate::turns::Turns;
 use crate::variant_key::{self, KeyParts};
 
 /// How often one job looks again because the record changed under it. Each time somebody else has made progress.
@@ -44,298 +46,266 @@ pub struct Pipeline {
     pub metrics: Arc<Metrics>,
     /// One permit per core: more renders at a time would only take each other's caches.
     pub renders: Arc<Semaphore>,
+    /// Copies of one event wait for each other.
+    pub turns: Turns,
     /// What to make, and of what.
     pub settings: Settings,
 }
 
-/// A job's end.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    /// Variants and record are there.
-    Ready,
-    /// It can never succeed; the record says why.
-    Rejected(RejectionCode),
-    /// The URL's picture is in the source bucket; its own event carries on.
-    Ingested,
-    /// There was nothing to do.
-    Skipped(Skip),
-}
-
-/// Why there was nothing to do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Skip {
-    /// The record says already what this job would find.
-    Current,
-    /// Somebody has recorded a newer event meanwhile.
-    Superseded,
-    /// The object was deleted after the event.
-    Gone,
-    /// The console's "create folder" makes an empty object whose key ends with a slash.
-    Folder,
-}
-
-/// Why a job has not come to an outcome.
-#[derive(Debug, thiserror::Error)]
-pub enum JobError {
-    /// The job can never be done by this fleet, and says nothing about a picture.
-    #[error("this fleet does not do such a job: {0}")]
-    Misdirected(String),
-    /// The URL in a job is not one that a producer would have sent.
-    #[error("the URL of the job is not acceptable")]
-    Url(#[from] SourceUrlError),
-    /// See [`IngestError`].
-    #[error(transparent)]
-    Ingest(#[from] IngestError),
-    /// See [`StorageError`].
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// See [`CatalogError`].
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    /// See [`AnnounceError`].
-    #[error(transparent)]
-    Announce(#[from] AnnounceError),
-    /// Others were faster, again and again.
-    #[error("the record changed {MAX_LOOKS} times while it was looked at")]
-    Contended,
-    /// Rendering panicked: a bug. The job fails, the worker goes on.
-    #[error("rendering panicked")]
-    Panicked(#[source] JoinError),
-    /// The job took longer than any job should.
-    #[error("the job took longer than {} s", .0.as_secs())]
-    TimedOut(Duration),
-}
-
-impl JobError {
-    /// How long somebody has asked us to wait before the next try.
-    pub fn asked_delay(&self) -> Option<Duration> {
-        match self {
-            Self::Ingest(IngestError::Unavailable { retry_after, .. }) => *retry_after,
-            _ => None,
-        }
-    }
+/// An image as a job finds it.
+struct Look {
+    image_id: ImageId,
+    object: ObjectRef,
+    /// The record, as it was before the object was read: only so is the object at least as new as the record.
+    known: Option<Record>,
+    /// What an outcome of this job answers.
+    sequencer: Sequencer,
+    receive_count: u32,
+    started: Instant,
 }
 
 /// What is to be recorded of an original.
 enum Verdict {
     Ready(Picture, Vec<StoredVariant>),
     Rejected(Rejection),
-    /// Given up, with what an earlier success has left.
-    Failed(Reason, Option<Picture>, Vec<StoredVariant>),
+    /// Given up. What an earlier success has left is kept.
+    Failed(Reason),
 }
 
 impl Pipeline {
     /// Brings one job to its outcome. `receive_count` counts the receives of its message, this one included.
     pub async fn handle(&self, job: &Job, receive_count: u32) -> Result<Outcome, JobError> {
+        let object = self.object_of(job);
+        self.check_bucket(&object)?;
+        let _turn = self.turns.take(ImageId::of(&object)).await;
         match job {
-            Job::Render(job) => self.render_object(job, receive_count).await,
-            Job::Ingest(job) => self.ingest_url(job, receive_count).await,
+            Job::Render(Render { cause, .. }) => self.picture(&object, cause, receive_count).await,
+            Job::Ingest(ingest) => self.url(&object, ingest, receive_count).await,
         }
     }
 
-    async fn render_object(&self, job: &Render, receive_count: u32) -> Result<Outcome, JobError> {
-        let Render { object, cause } = job;
-        self.check_bucket(object)?;
-        let image_id = ImageId::of(object);
+    /// The object that a job is about.
+    pub fn object_of(&self, job: &Job) -> ObjectRef {
+        match job {
+            Job::Render(render) => render.object.clone(),
+            Job::Ingest(ingest) => ObjectRef {
+                bucket: self.settings.source_bucket.clone(),
+                key: ingest.key.clone(),
+            },
+        }
+    }
+
+    async fn picture(
+        &self,
+        object: &ObjectRef,
+        cause: &Cause,
+        receive_count: u32,
+    ) -> Result<Outcome, JobError> {
         for _ in 0..MAX_LOOKS {
-            let started = Instant::now();
-            // The record first, then the object: only so is the object at least as new as the record.
-            let known = self.stage("look_up", self.catalog.get(&image_id)).await?;
-            let sequencer = effective_sequencer(cause, known.as_ref());
-            let answered = known
+            let look = self.look_up(object, cause, receive_count).await?;
+            if look
+                .known
                 .as_ref()
-                .and_then(|record| record.answered_etag(cause, self.settings.recipe.id()));
-
-            let (description, verdict) = match self
-                .stage("fetch", self.storage.fetch(object, answered))
-                .await?
+                .is_some_and(|known| known.answers(cause))
             {
-                Fetched::Gone => return Ok(Outcome::Skipped(Skip::Gone)),
-                Fetched::Unchanged => match self.keep(known, &sequencer, receive_count).await? {
-                    Some(outcome) => return Ok(outcome),
-                    None => continue,
-                },
-                Fetched::TooLarge(description) => {
-                    let rejection = Rejection::too_many_bytes(
-                        &description.source,
-                        self.settings.limits.max_bytes,
-                    );
-                    (description, Verdict::Rejected(rejection))
-                }
-                Fetched::Original(original) if is_folder(&original) => {
-                    return Ok(Outcome::Skipped(Skip::Folder));
-                }
-                Fetched::Original(Original { description, bytes }) => {
-                    let verdict = match self.render(bytes).await? {
-                        Ok(rendered) => self.store(&image_id, object, rendered).await?,
-                        Err(rejection) => Verdict::Rejected(rejection),
-                    };
-                    (description, verdict)
-                }
+                return self.skip(&look).await;
+            }
+            return match self.fetch(&look, cause).await? {
+                Fetched::Original(original) => self.process(&look, original).await,
+                Fetched::TooLarge(description) => self.reject_size(&look, description).await,
+                Fetched::Gone => Ok(Outcome::Skipped(Skip::Gone)),
+                Fetched::Unchanged if self.advance(&look).await? => self.skip(&look).await,
+                Fetched::Unchanged => continue,
             };
-
-            let record = self.new_record(
-                description,
-                verdict,
-                sequencer,
-                known.as_ref(),
-                receive_count,
-                started.elapsed(),
-            );
-            return self.conclude(record).await;
         }
-        Err(JobError::Contended)
+        Err(JobError::Contended(MAX_LOOKS))
     }
 
-    async fn ingest_url(&self, job: &Ingest, receive_count: u32) -> Result<Outcome, JobError> {
-        let started = Instant::now();
+    async fn process(&self, look: &Look, original: Original) -> Result<Outcome, JobError> {
+        if original.is_folder() {
+            return Ok(Outcome::Skipped(Skip::Folder));
+        }
+        let Original { description, bytes } = original;
+        let verdict = match self.render(bytes).await? {
+            Ok(rendered) => self.store(look, &description, rendered).await?,
+            Err(rejection) => Verdict::Rejected(rejection),
+        };
+        self.conclude(look, description, verdict).await
+    }
+
+    async fn url(
+        &self,
+        object: &ObjectRef,
+        job: &Ingest,
+        receive_count: u32,
+    ) -> Result<Outcome, JobError> {
         let url: SourceUrl = job.url.parse()?;
         self.check_ingest_key(&url, &job.key)?;
-        let rejection = match self.stage("ingest", self.ingester.download(&url)).await {
+        // Before every event: what an earlier ingest has left in the bucket keeps its record.
+        let cause = Cause::Event(Sequencer::zero());
+        let look = self.look_up(object, &cause, receive_count).await?;
+        match self.stage("ingest", self.ingester.download(&url)).await {
             Ok(download) => {
                 let kept =
                     self.storage
                         .keep_original(&job.key, &url, download.format, download.bytes);
                 self.stage("store", kept).await?;
-                return Ok(Outcome::Ingested);
+                Ok(Outcome::Ingested)
             }
-            Err(IngestError::Rejected(rejection)) => rejection,
-            Err(error) => return Err(error.into()),
-        };
-        let description = Description {
-            source: Source::unread(self.ingested(job)),
-            url: Some(url.as_str().to_owned()),
-        };
-        // Before every event: what an earlier ingest has left in the bucket keeps its record.
-        let record = self.new_record(
-            description,
-            Verdict::Rejected(rejection),
-            Sequencer::zero(),
-            None,
-            receive_count,
-            started.elapsed(),
-        );
-        self.conclude(record).await
+            Err(IngestError::Rejected(rejection)) => {
+                let description = Description::unread(object, Some(url.as_str()));
+                self.conclude(&look, description, Verdict::Rejected(rejection))
+                    .await
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// The record says already what this job would find: notes that it answers this event too. After a crash it makes sure of
-    /// what may have been left undone. `None` when the record has changed since it was read.
-    async fn keep(
+    async fn look_up(
         &self,
-        known: Option<Record>,
-        sequencer: &Sequencer,
+        object: &ObjectRef,
+        cause: &Cause,
         receive_count: u32,
-    ) -> Result<Option<Outcome>, JobError> {
-        let Some(known) = known else { return Ok(None) };
-        if known.sequencer < *sequencer && !self.catalog.advance(&known, sequencer).await? {
-            return Ok(None);
+    ) -> Result<Look, JobError> {
+        let started = Instant::now();
+        let image_id = ImageId::of(object);
+        let known = self.stage("look_up", self.catalog.get(&image_id)).await?;
+        let sequencer = effective_sequencer(cause, known.as_ref());
+        Ok(Look {
+            image_id,
+            object: object.clone(),
+            known,
+            sequencer,
+            receive_count,
+            started,
+        })
+    }
+
+    async fn fetch(&self, look: &Look, cause: &Cause) -> Result<Fetched, JobError> {
+        let recipe_id = self.settings.recipe.id();
+        let answered = look
+            .known
+            .as_ref()
+            .and_then(|known| known.answered_etag(cause, recipe_id));
+        Ok(self
+            .stage("fetch", self.storage.fetch(&look.object, answered))
+            .await?)
+    }
+
+    /// Notes that the record answers this event too: else a stalled worker with older bytes could overwrite it afterwards.
+    /// `false` when the record has changed since it was read.
+    async fn advance(&self, look: &Look) -> Result<bool, JobError> {
+        match &look.known {
+            Some(known) if known.sequencer < look.sequencer => {
+                Ok(self.catalog.advance(known, &look.sequencer).await?)
+            }
+            known => Ok(known.is_some()),
         }
-        if receive_count > 1 {
-            self.storage.restore(&known.variant_keys()).await?;
-            self.stage("announce", self.announcer.announce(&known))
+    }
+
+    /// There is nothing to do, unless an earlier receive of this message has recorded the outcome and died before it told.
+    async fn skip(&self, look: &Look) -> Result<Outcome, JobError> {
+        if let Some(known) = look.known.as_ref().filter(|_| look.receive_count > 1) {
+            self.stage("announce", self.announcer.announce(known))
                 .await?;
         }
-        Ok(Some(Outcome::Skipped(Skip::Current)))
+        Ok(Outcome::Skipped(Skip::Current))
     }
 
     async fn render(&self, bytes: Vec<u8>) -> Result<Result<Rendered, Rejection>, JobError> {
-        let permit = Arc::clone(&self.renders)
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
+        let permit = Arc::clone(&self.renders).acquire_owned().await;
+        let permit = permit.expect("the semaphore is never closed");
         let (recipe, limits) = (self.settings.recipe.clone(), self.settings.limits);
-        let started = Instant::now();
         // The permit goes along: a cancelled job's rendering runs on, and counts until it ends.
         let rendered = spawn_blocking(move || {
-            let rendered = render::render(&bytes, &recipe, &limits);
-            drop(permit);
-            rendered
+            let _permit = permit;
+            render::render(&bytes, &recipe, &limits)
         });
-        let rendered = rendered.await.map_err(JobError::Panicked)?;
-        self.metrics.observe_stage("render", started.elapsed());
-        Ok(rendered)
+        self.stage("render", rendered)
+            .await
+            .map_err(JobError::Panicked)
     }
 
     async fn store(
         &self,
-        image_id: &ImageId,
-        object: &ObjectRef,
+        look: &Look,
+        description: &Description,
         rendered: Rendered,
     ) -> Result<Verdict, JobError> {
         let Rendered { picture, variants } = rendered;
-        let fingerprint =
-            variant_key::fingerprint(image_id, &picture.content_sha256, self.settings.recipe.id());
-        let path = variant_key::path(&object.key, &self.settings.source_prefix);
-        let name = |variant: render::Variant| {
-            let parts = KeyParts {
-                variant: &variant.name,
-                path,
-                fingerprint: &fingerprint,
-                extension: variant.format.extension(),
-            };
-            Some(NamedVariant {
-                key: self.settings.variant_key.key(parts)?,
-                variant,
-            })
-        };
+        let outcome_id = self.outcome_id(look, &description.source, Status::Ready);
+        let fingerprint = variant_key::fingerprint(&outcome_id, &picture.content_sha256);
+        let name = |variant: Variant| self.name(&look.object.key, &fingerprint, variant);
         let Some(named) = variants.into_iter().map(name).collect::<Option<Vec<_>>>() else {
-            return Ok(Verdict::Rejected(Rejection::key_too_long(
-                &object.key,
-                &self.settings.variant_key,
-            )));
+            let rejection = Rejection::key_too_long(&look.object.key, &self.settings.variant_key);
+            return Ok(Verdict::Rejected(rejection));
         };
-        let variants = self.stage("store", self.storage.store_all(named)).await?;
-        Ok(Verdict::Ready(picture, variants))
+        let stored = self.stage("store", self.storage.store_all(named)).await?;
+        Ok(Verdict::Ready(picture, stored))
     }
 
-    /// Record, tidy, announce.
-    async fn conclude(&self, record: Record) -> Result<Outcome, JobError> {
-        let guard = Guard::NotNewer {
-            than: record.sequencer.clone(),
+    fn name(&self, key: &str, fingerprint: &str, variant: Variant) -> Option<NamedVariant> {
+        let parts = KeyParts {
+            variant: &variant.name,
+            path: variant_key::path(key, &self.settings.source_prefix),
+            fingerprint,
+            extension: variant.format.extension(),
         };
+        Some(NamedVariant {
+            key: self.settings.variant_key.key(parts)?,
+            variant,
+        })
+    }
+
+    async fn reject_size(
+        &self,
+        look: &Look,
+        description: Description,
+    ) -> Result<Outcome, JobError> {
+        let max_bytes = self.settings.limits.max_bytes;
+        let rejection = Rejection::too_many_bytes(&description.source, max_bytes);
+        self.conclude(look, description, Verdict::Rejected(rejection))
+            .await
+    }
+
+    /// Records the outcome, retires what nobody names any more, announces.
+    ///
+    /// A redelivered message announces even what has refused its own outcome: an earlier receive of it may have recorded that
+    /// and died before it told.
+    async fn conclude(
+        &self,
+        look: &Look,
+        description: Description,
+        verdict: Verdict,
+    ) -> Result<Outcome, JobError> {
+        let outcome = verdict.outcome();
+        let record = self.new_record(look, description, verdict);
+        let guard = Guard::newer(&look.sequencer, look.known.as_ref());
         match self
             .stage("record", self.catalog.put(&record, &guard))
             .await?
         {
             Recorded::Won { replaced } => {
-                self.clean_up(
-                    &record,
-                    Cleanup::after_winning(&record, replaced.as_deref()),
-                )
-                .await?;
+                let superfluous = replaced.map(|replaced| replaced.variants_not_in(&record));
+                self.storage
+                    .retire(&superfluous.unwrap_or_default())
+                    .await?;
                 self.stage("announce", self.announcer.announce(&record))
                     .await?;
-                Ok(outcome_of(&record))
+                Ok(outcome)
             }
             Recorded::Lost { winner } => {
-                let cleanup = winner
-                    .map(|winner| Cleanup::after_losing(&record, &winner))
-                    .unwrap_or_default();
-                self.clean_up(&record, cleanup).await?;
+                let superfluous = winner.as_ref().map(|winner| record.variants_not_in(winner));
+                self.storage
+                    .retire(&superfluous.unwrap_or_default())
+                    .await?;
+                if let Some(winner) = winner.filter(|_| look.receive_count > 1) {
+                    self.stage("announce", self.announcer.announce(&winner))
+                        .await?;
+                }
                 Ok(Outcome::Skipped(Skip::Superseded))
             }
         }
-    }
-
-    /// Somebody may come to name a variant while we retire it. So: retire, look again, restore what is named now.
-    async fn clean_up(&self, record: &Record, cleanup: Cleanup) -> Result<(), JobError> {
-        if !cleanup.retire.is_empty() {
-            self.storage.retire(&cleanup.retire).await?;
-            let named = self
-                .catalog
-                .get(&record.image_id)
-                .await?
-                .map(|now| now.variant_keys())
-                .unwrap_or_default();
-            let named: Vec<_> = cleanup
-                .retire
-                .into_iter()
-                .filter(|key| named.contains(key))
-                .collect();
-            self.storage.restore(&named).await?;
-        }
-        self.storage.restore(&cleanup.restore).await?;
-        Ok(())
     }
 
     /// Notes on the record that a job is given up, so that people can see why. Its message goes to the dead-letter queue.
@@ -345,121 +315,95 @@ impl Pipeline {
         reason: Reason,
         receive_count: u32,
     ) -> Result<(), JobError> {
-        let (object, cause, url) = match job {
-            Job::Render(Render { object, cause }) => (object.clone(), cause.clone(), None),
-            Job::Ingest(ingest) => (
-                self.ingested(ingest),
-                Cause::Event(Sequencer::zero()),
-                Some(ingest.url.clone()),
-            ),
-        };
+        let object = self.object_of(job);
         self.check_bucket(&object)?;
-        let known = self.catalog.get(&ImageId::of(&object)).await?;
-        let sequencer = effective_sequencer(&cause, known.as_ref());
-        let guard = Guard::Unchanged {
-            seen: known.as_ref().map(|record| record.notification_id),
-            than: sequencer.clone(),
+        let (cause, url) = match job {
+            Job::Render(render) => (render.cause.clone(), None),
+            Job::Ingest(ingest) => (Cause::Event(Sequencer::zero()), Some(ingest.url.as_str())),
         };
-        let source = known
-            .as_ref()
-            .map_or_else(|| Source::unread(object), |record| record.source.clone());
-        let description = Description {
-            source,
-            url: url.or_else(|| known.as_ref()?.url.clone()),
+        let look = self.look_up(&object, &cause, receive_count).await?;
+        let description = match &look.known {
+            Some(known) => Description {
+                source: known.source.clone(),
+                url: known.url.clone(),
+            },
+            None => Description::unread(&object, url),
         };
-        let (picture, variants) = known
-            .clone()
-            .map(|record| (record.picture, record.variants))
-            .unwrap_or_default();
-        let verdict = Verdict::Failed(reason, picture, variants);
-        let record = self.new_record(
-            description,
-            verdict,
-            sequencer,
-            known.as_ref(),
-            receive_count,
-            Duration::ZERO,
-        );
+        let record = self.new_record(&look, description, Verdict::Failed(reason));
+        let guard = Guard::unchanged(&look.sequencer, look.known.as_ref());
         if let Recorded::Won { .. } = self.catalog.put(&record, &guard).await? {
             self.announcer.announce(&record).await?;
         }
         Ok(())
     }
 
-    fn new_record(
-        &self,
-        description: Description,
-        verdict: Verdict,
-        sequencer: Sequencer,
-        known: Option<&Record>,
-        receive_count: u32,
-        took: Duration,
-    ) -> Record {
+    fn new_record(&self, look: &Look, description: Description, verdict: Verdict) -> Record {
         let Description { source, url } = description;
         let (status, reason, picture, variants) = match verdict {
             Verdict::Ready(picture, variants) => (Status::Ready, None, Some(picture), variants),
             Verdict::Rejected(rejection) => {
-                (Status::Rejected, Some(rejection.into()), None, Vec::new())
+                (Status::Rejected, Some(rejection.into()), None, vec![])
             }
-            Verdict::Failed(reason, picture, variants) => {
+            Verdict::Failed(reason) => {
+                let left = look
+                    .known
+                    .clone()
+                    .map(|known| (known.picture, known.variants));
+                let (picture, variants) = left.unwrap_or_default();
                 (Status::Failed, Some(reason), picture, variants)
             }
         };
-        let image_id = ImageId::of(&source.object);
-        let recipe_id = self.settings.recipe.id().to_owned();
         let now = Moment::now();
         Record {
-            image_id,
-            notification_id: Record::notification_id(
-                &image_id,
-                source.etag.as_deref(),
-                &recipe_id,
-                status,
-                &sequencer,
-            ),
+            image_id: look.image_id,
+            notification_id: self.outcome_id(look, &source, status),
             source,
             url,
-            sequencer,
+            sequencer: look.sequencer.clone(),
             status,
             reason,
-            recipe_id,
+            recipe_id: self.settings.recipe.id().to_owned(),
             picture,
             variants,
-            attempts: receive_count,
+            attempts: look.receive_count,
             worker: self.settings.worker.clone(),
-            processing_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            created_at: known.map_or(now, |record| record.created_at),
+            processing_ms: u64::try_from(look.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            created_at: look.known.as_ref().map_or(now, |known| known.created_at),
             updated_at: now,
         }
     }
 
+    fn outcome_id(&self, look: &Look, source: &Source, status: Status) -> uuid::Uuid {
+        let (etag, recipe_id) = (source.etag.as_deref(), self.settings.recipe.id());
+        let Look {
+            image_id,
+            sequencer,
+            known,
+            ..
+        } = look;
+        Record::outcome_id(image_id, etag, recipe_id, status, sequencer, known.as_ref())
+    }
+
+    /// Another bucket's objects are another fleet's; those of the variants bucket would be a loop.
     fn check_bucket(&self, object: &ObjectRef) -> Result<(), JobError> {
-        if object.bucket == self.settings.source_bucket {
+        let own = &self.settings.source_bucket;
+        if object.bucket == *own {
             return Ok(());
         }
         Err(JobError::Misdirected(format!(
-            "{object} is not in the source bucket {}",
-            self.settings.source_bucket
+            "{object} is not in the source bucket {own}"
         )))
     }
 
     /// A message could otherwise have anything written anywhere in the source bucket.
     fn check_ingest_key(&self, url: &SourceUrl, key: &str) -> Result<(), JobError> {
-        let own = url.key("");
-        if key.starts_with(&self.settings.source_prefix) && key.ends_with(&own) {
+        let (prefix, own) = (&self.settings.source_prefix, url.key(""));
+        if key.starts_with(prefix) && key.ends_with(&own) {
             return Ok(());
         }
         Err(JobError::Misdirected(format!(
-            "key {key:?} is not {:?} below {:?}",
-            own, self.settings.source_prefix
+            "key {key:?} is not {own:?} below {prefix:?}"
         )))
-    }
-
-    fn ingested(&self, job: &Ingest) -> ObjectRef {
-        ObjectRef {
-            bucket: self.settings.source_bucket.clone(),
-            key: job.key.clone(),
-        }
     }
 
     async fn stage<T>(&self, stage: &str, work: impl Future<Output = T>) -> T {
@@ -470,14 +414,11 @@ impl Pipeline {
     }
 }
 
-fn outcome_of(record: &Record) -> Outcome {
-    let code = record
-        .reason
-        .as_ref()
-        .and_then(|reason| reason.code.parse().ok());
-    code.map_or(Outcome::Ready, Outcome::Rejected)
-}
-
-fn is_folder(original: &Original) -> bool {
-    original.bytes.is_empty() && original.description.source.object.key.ends_with('/')
+impl Verdict {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Rejected(rejection) => Outcome::Rejected(rejection.code),
+            Self::Ready(..) | Self::Failed(_) => Outcome::Ready,
+        }
+    }
 }

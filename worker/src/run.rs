@@ -17,6 +17,7 @@ use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
 use crate::storage::Storage;
+use crate::turns::Turns;
 
 /// The exit code of a process that was told to stop twice: 128 + SIGTERM, as a shell would report it.
 const IMPATIENT_EXIT: i32 = 143;
@@ -66,6 +67,7 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Resu
         announcer: Announcer::new(&config, &settings.topic_arn),
         metrics: Arc::clone(&metrics),
         renders: Arc::new(tokio::sync::Semaphore::new(settings.cores)),
+        turns: Turns::default(),
         settings: settings.clone(),
     };
     let consumer = Consumer::new(queue, queue_settings, pipeline, metrics, health, &settings);

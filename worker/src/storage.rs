@@ -63,6 +63,23 @@ pub struct Description {
     pub url: Option<String>,
 }
 
+impl Original {
+    /// Whether it stands for a folder, as the console's "create folder" makes them.
+    pub fn is_folder(&self) -> bool {
+        self.bytes.is_empty() && self.description.source.object.key.ends_with('/')
+    }
+}
+
+impl Description {
+    /// Of an original that has not been read.
+    pub fn unread(object: &ObjectRef, url: Option<&str>) -> Self {
+        Self {
+            source: Source::unread(object.clone()),
+            url: url.map(str::to_owned),
+        }
+    }
+}
+
 /// A variant and the key that it is stored under.
 #[derive(Debug)]
 pub struct NamedVariant {
@@ -149,7 +166,7 @@ impl Storage {
         }))
     }
 
-    /// Writes all variants at once. Writing the same again changes nothing but takes a `superseded` tag away.
+    /// Writes all variants at once. Writing the same again changes nothing.
     pub async fn store_all(
         &self,
         variants: Vec<NamedVariant>,
@@ -209,8 +226,14 @@ impl Storage {
             .map_err(|source| failure("store", &self.source_bucket, key, source.into()))
     }
 
-    /// Marks variants that no record names any more, for the lifecycle rule to remove. Harmless where there is none.
+    /// Marks variants that no record will ever name again, for the lifecycle rule to remove. Harmless where there is none.
     pub async fn retire(&self, keys: &[String]) -> Result<(), StorageError> {
+        try_join_all(keys.iter().map(|key| self.mark_superseded(key)))
+            .await
+            .map(drop)
+    }
+
+    async fn mark_superseded(&self, key: &str) -> Result<(), StorageError> {
         let tag = Tag::builder()
             .key(SUPERSEDED)
             .value("true")
@@ -220,34 +243,6 @@ impl Storage {
             .tag_set(tag)
             .build()
             .expect("the tag set is set");
-        try_join_all(
-            keys.iter()
-                .map(|key| self.tag("retire", key, tagging.clone())),
-        )
-        .await?;
-        Ok(())
-    }
-
-    /// Takes the mark away again.
-    pub async fn restore(&self, keys: &[String]) -> Result<(), StorageError> {
-        let tagging = Tagging::builder()
-            .set_tag_set(Some(Vec::new()))
-            .build()
-            .expect("the tag set is set");
-        try_join_all(
-            keys.iter()
-                .map(|key| self.tag("restore", key, tagging.clone())),
-        )
-        .await?;
-        Ok(())
-    }
-
-    async fn tag(
-        &self,
-        action: &'static str,
-        key: &str,
-        tagging: Tagging,
-    ) -> Result<(), StorageError> {
         let request = self
             .client
             .put_object_tagging()
@@ -255,9 +250,13 @@ impl Storage {
             .key(key)
             .tagging(tagging);
         match request.send().await {
-            Ok(_) => Ok(()),
-            Err(refusal) if action == "retire" && refusal.code() == Some("NoSuchKey") => Ok(()),
-            Err(source) => Err(failure(action, &self.variants_bucket, key, source.into())),
+            Err(refusal) if refusal.code() != Some("NoSuchKey") => Err(failure(
+                "retire",
+                &self.variants_bucket,
+                key,
+                refusal.into(),
+            )),
+            _ => Ok(()),
         }
     }
 }

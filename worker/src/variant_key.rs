@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
-use shared::identity::{ImageId, hex};
+use shared::identity::hex;
+use uuid::Uuid;
 
 /// S3 allows no longer keys (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>).
 const MAX_KEY_BYTES: usize = 1_024;
@@ -122,11 +123,13 @@ pub fn path<'a>(key: &'a str, prefix: &str) -> &'a str {
     }
 }
 
-/// Twelve hex digits that change when the image, its content or the recipe does. The image is part of it because `a.jpg` and
-/// `a.jpeg` have one path: with the same content they would share variants, and retiring one's would take the other's.
-pub fn fingerprint(image_id: &ImageId, content_sha256: &str, recipe_id: &str) -> String {
-    let digest = Sha256::digest(format!("{image_id}|{content_sha256}|{recipe_id}"));
-    hex(&digest[..6])
+/// Twelve hex digits that belong to one outcome of one image: to its content, the recipe, and the event that led to it.
+///
+/// The image is part of it because `a.jpg` and `a.jpeg` have one path: with the same content they would share variants, and
+/// retiring one's would take the other's. The event is part of it so that a retired key never comes back to life: when a picture
+/// is replaced and then put back, its variants get new names, and a worker that retires the old ones late does no harm.
+pub fn fingerprint(outcome_id: &Uuid, content_sha256: &str) -> String {
+    hex(&Sha256::digest(format!("{outcome_id}|{content_sha256}"))[..6])
 }
 
 #[cfg(test)]
@@ -206,21 +209,11 @@ mod tests {
     }
 
     #[test]
-    fn images_with_the_same_content_have_fingerprints_of_their_own() {
-        let id = |key: &str| {
-            ImageId::of(&shared::identity::ObjectRef {
-                bucket: "b".into(),
-                key: key.into(),
-            })
-        };
-        assert_ne!(
-            fingerprint(&id("a.jpg"), "c", "r"),
-            fingerprint(&id("a.jpeg"), "c", "r")
-        );
-        assert_ne!(
-            fingerprint(&id("a.jpg"), "c", "r"),
-            fingerprint(&id("a.jpg"), "c", "s")
-        );
-        assert_eq!(fingerprint(&id("a.jpg"), "c", "r").len(), 12);
+    fn a_fingerprint_belongs_to_one_outcome_and_content() {
+        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        assert_eq!(fingerprint(&one, "c"), fingerprint(&one, "c"));
+        assert_eq!(fingerprint(&one, "c").len(), 12);
+        assert_ne!(fingerprint(&one, "c"), fingerprint(&other, "c"));
+        assert_ne!(fingerprint(&one, "c"), fingerprint(&one, "d"));
     }
 }
