@@ -1,7 +1,11 @@
 //! What the tests of every crate stand on: an emulator per test process, started by `deploy/local/up`, with an account and a
 //! stack per test, and the real binaries as processes. Nothing is mocked.
 
-#![allow(dead_code, reason = "each crate's tests use another part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the tests of each crate use another part"
+)]
 #![allow(
     clippy::print_stdout,
     reason = "cargo test shows the log of a failed test's worker"

@@ -1,0 +1,16 @@
+//! What the fleet promises, shown with the real worker against the emulator.
+
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod crashes;
+mod duplicates;
+mod keys;
+mod overwrites;
+mod pictures;
+mod rejections;
+mod service;
+mod urls;
+
+mod samples;
+#[path = "../../../shared/tests/support/mod.rs"]
+mod support;
