@@ -103,19 +103,23 @@ impl Pipeline {
     ) -> Result<Outcome, JobError> {
         for _ in 0..MAX_LOOKS {
             let look = self.look_up(object, cause, receive_count).await?;
-            if look
-                .known
-                .as_ref()
-                .is_some_and(|known| known.answers(cause))
-            {
-                return self.skip(&look).await;
+            if let Some(known) = look.known.as_ref().filter(|known| known.answers(cause)) {
+                return self.skip(known, receive_count > 1).await;
             }
-            return match self.fetch(&look, cause).await? {
-                Fetched::Original(original) => self.process(&look, original).await,
-                Fetched::TooLarge(description) => self.reject_size(&look, description).await,
-                Fetched::Gone => Ok(Outcome::Skipped(Skip::Gone)),
-                Fetched::Unchanged if self.advance(&look).await? => self.skip(&look).await,
-                Fetched::Unchanged => continue,
+            return match (self.fetch(&look, cause).await?, &look.known) {
+                (Fetched::Original(original), _) => self.process(&look, original).await,
+                (Fetched::TooLarge(description), _) => self.reject_size(&look, description).await,
+                (Fetched::Gone, _) => Ok(Outcome::Skipped(Skip::Gone)),
+                (Fetched::Unchanged, Some(known)) if known.sequencer >= look.sequencer => {
+                    self.skip(known, receive_count > 1).await
+                }
+                // The record answers this event too, and must say so: else a stalled worker with older bytes could overwrite it.
+                (Fetched::Unchanged, Some(known))
+                    if self.catalog.advance(known, &look.sequencer).await? =>
+                {
+                    self.skip(known, true).await
+                }
+                (Fetched::Unchanged, _) => continue,
             };
         }
         Err(JobError::Contended(MAX_LOOKS))
@@ -192,20 +196,10 @@ impl Pipeline {
             .await?)
     }
 
-    /// Notes that the record answers this event too: else a stalled worker with older bytes could overwrite it afterwards.
-    /// `false` when the record has changed since it was read.
-    async fn advance(&self, look: &Look) -> Result<bool, JobError> {
-        match &look.known {
-            Some(known) if known.sequencer < look.sequencer => {
-                Ok(self.catalog.advance(known, &look.sequencer).await?)
-            }
-            known => Ok(known.is_some()),
-        }
-    }
-
-    /// There is nothing to do, unless an earlier receive of this message has recorded the outcome and died before it told.
-    async fn skip(&self, look: &Look) -> Result<Outcome, JobError> {
-        if let Some(known) = look.known.as_ref().filter(|_| look.receive_count > 1) {
+    /// There is nothing to do but perhaps to tell: a new event, or one whose earlier receive may have recorded the outcome and
+    /// died before it told. Copies of an event that is answered stay silent.
+    async fn skip(&self, known: &Record, tell: bool) -> Result<Outcome, JobError> {
+        if tell {
             self.stage("announce", self.announcer.announce(known))
                 .await?;
         }

@@ -23,9 +23,9 @@ enum Broken {
     Nothing,
     OutcomesAreNotOrdered,
     OutcomesReplaceUnseenOnesOfTheSameEvent,
-    OutcomesReplaceWhatHasAdvanced,
     SkipsDoNotAdvance,
     AdvancesDoNotCheckWhatWasRead,
+    AdvancesAreNotAnnounced,
     ObjectIsReadBeforeTheRecord,
     MessageIsDeletedFirst,
     SkippedRedeliveriesAreNotAnnounced,
@@ -285,7 +285,10 @@ impl Model {
                     sequencer: sequencer(event),
                     ..existing
                 }));
-                self.skip(message, known)
+                match self.broken {
+                    Broken::AdvancesAreNotAnnounced => self.skip(message, known),
+                    _ => vec![Step::Announce(known), Step::Delete],
+                }
             }
         }
     }
@@ -313,13 +316,6 @@ impl Model {
         let guard = match self.broken {
             Broken::OutcomesReplaceUnseenOnesOfTheSameEvent => {
                 Guard::newer(&record.sequencer, existing)
-            }
-            Broken::OutcomesReplaceWhatHasAdvanced => {
-                let replaces = known.map(|known| known.notification_id);
-                Guard::Newer {
-                    sequencer: record.sequencer.clone(),
-                    replaces,
-                }
             }
             _ => Guard::newer(&record.sequencer, known),
         };
@@ -539,9 +535,9 @@ fn the_model_notices_when_a_rule_of_the_design_is_taken_out() {
     for broken in [
         Broken::OutcomesAreNotOrdered,
         Broken::OutcomesReplaceUnseenOnesOfTheSameEvent,
-        Broken::OutcomesReplaceWhatHasAdvanced,
         Broken::SkipsDoNotAdvance,
         Broken::AdvancesDoNotCheckWhatWasRead,
+        Broken::AdvancesAreNotAnnounced,
         Broken::ObjectIsReadBeforeTheRecord,
         Broken::MessageIsDeletedFirst,
         Broken::SkippedRedeliveriesAreNotAnnounced,

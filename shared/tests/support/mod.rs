@@ -316,6 +316,12 @@ impl Worker {
         assert!(kill.success());
     }
 
+    /// SIGTERM, and its end. Unlike a killed one it leaves no poll behind that could still be handed messages.
+    pub async fn stop(mut self) {
+        self.terminate();
+        assert_eq!(self.exit_code().await, Some(0));
+    }
+
     /// The exit code, once there is one.
     pub async fn exit_code(&mut self) -> Option<i32> {
         let deadline = Instant::now() + PATIENCE;
