@@ -351,12 +351,7 @@ fn says_lost(code: Option<&str>, message: Option<&str>) -> bool {
 fn is_unknown_action(code: Option<&str>) -> bool {
     matches!(
         code,
-        Some(
-            "InvalidAction"
-                | "UnknownOperationException"
-                | "NotImplemented"
-                | "AWS.SimpleQueueService.UnsupportedOperation"
-        )
+        Some("InvalidAction" | "UnknownOperationException" | "NotImplemented")
     )
 }
 
@@ -380,7 +375,94 @@ fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_sqs::operation::list_message_move_tasks::ListMessageMoveTasksOutput;
+    use aws_sdk_sqs::operation::start_message_move_task::{
+        StartMessageMoveTaskError, StartMessageMoveTaskOutput,
+    };
+    use aws_sdk_sqs::types::ListMessageMoveTasksResultEntry;
+    use aws_sdk_sqs::types::error::UnsupportedOperation;
+    use aws_smithy_mocks::{mock, mock_client};
+
     use super::*;
+
+    const QUEUE: &str = "arn:aws:sqs:eu-west-1:1:q";
+    const DEAD: &str = "arn:aws:sqs:eu-west-1:1:dead";
+
+    fn mocked(client: Client) -> Queue {
+        Queue {
+            client,
+            url: "https://sqs.eu-west-1.amazonaws.com/1/q".into(),
+        }
+    }
+
+    /// The emulator knows no move tasks, so the SDK's own mock stands in for SQS here.
+    #[tokio::test]
+    async fn sqs_moves_messages_itself_and_names_the_destination() {
+        let start = mock!(Client::start_message_move_task)
+            .match_requests(|request| {
+                request.source_arn() == Some(DEAD) && request.destination_arn() == Some(QUEUE)
+            })
+            .then_output(|| {
+                StartMessageMoveTaskOutput::builder()
+                    .task_handle("task")
+                    .build()
+            });
+        let list = mock!(Client::list_message_move_tasks)
+            .match_requests(|request| request.source_arn() == Some(DEAD))
+            .then_output(|| {
+                let task = ListMessageMoveTasksResultEntry::builder()
+                    .status("COMPLETED")
+                    .approximate_number_of_messages_moved(7);
+                ListMessageMoveTasksOutput::builder()
+                    .results(task.build())
+                    .build()
+            });
+        let queue = mocked(mock_client!(aws_sdk_sqs, [&start, &list]));
+        assert_eq!(queue.start_move(DEAD, QUEUE).await.unwrap(), Some(()));
+        let task = queue.latest_move(DEAD).await.unwrap();
+        assert_eq!(
+            task,
+            Some(MoveTask {
+                status: "COMPLETED".into(),
+                moved: 7,
+                failure: None
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_without_move_tasks_is_told_from_one_that_refuses() {
+        let answer = |code: &'static str| {
+            let rule = mock!(Client::start_message_move_task).then_error(move || {
+                let metadata = aws_sdk_sqs::error::ErrorMetadata::builder()
+                    .code(code)
+                    .build();
+                StartMessageMoveTaskError::UnsupportedOperation(
+                    UnsupportedOperation::builder().meta(metadata).build(),
+                )
+            });
+            mocked(mock_client!(aws_sdk_sqs, [&rule]))
+        };
+        assert_eq!(
+            answer("InvalidAction")
+                .start_move(DEAD, QUEUE)
+                .await
+                .unwrap(),
+            None
+        );
+        assert!(
+            answer("AWS.SimpleQueueService.UnsupportedOperation")
+                .start_move(DEAD, QUEUE)
+                .await
+                .is_err()
+        );
+        assert!(
+            answer("AccessDenied")
+                .start_move(DEAD, QUEUE)
+                .await
+                .is_err()
+        );
+    }
 
     fn attributes(entries: &[(Attribute, &str)]) -> HashMap<Attribute, String> {
         let required = [
