@@ -177,6 +177,7 @@ impl Consumer {
     }
 
     async fn drain(&self, mut messages: JoinSet<()>, let_go: &watch::Sender<bool>) {
+        while messages.try_join_next().is_some() {}
         tracing::info!(in_flight = messages.len(), grace = ?self.grace, "draining");
         if timeout(self.grace, all(&mut messages)).await.is_err() {
             tracing::warn!(
