@@ -1,7 +1,7 @@
 //! The loop: polls for as many messages as there are free slots, starts every one at once, and settles each as its jobs ended.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use shared::retry::{self, PollPauses};
 use shared::telemetry::chain;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::http::Health;
 use crate::lease::{Disposition, Held, Lease};
@@ -26,6 +26,11 @@ use crate::settings::Settings;
 const JOB_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// How long handing back may take once the grace is over.
 const LAST_CALLS: Duration = Duration::from_secs(10);
+
+/// Room for as many messages.
+type Slots = Vec<OwnedSemaphorePermit>;
+/// What a poll has brought.
+type Polled = Result<Vec<Message>, QueueError>;
 
 /// Takes messages until told to stop.
 #[derive(Debug)]
@@ -86,62 +91,26 @@ impl Consumer {
 
     /// Polls until `shutdown` resolves, then waits for what is in flight.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let QueueSettings {
-            poll_wait,
-            visibility_timeout,
-            redrive,
-            ..
-        } = &self.shared.queue_settings;
-        let max_receive_count = redrive.as_ref().map(|redrive| redrive.max_receive_count);
-        tracing::info!(
-            ?visibility_timeout,
-            ?poll_wait,
-            max_receive_count,
-            slots = self.slots.available_permits(),
-            "taking messages"
-        );
-
+        self.report_start();
         let (let_go, told_to_let_go) = watch::channel(false);
         let mut shutdown = pin!(shutdown);
         let mut messages = JoinSet::new();
         let mut pauses = PollPauses::default();
-        loop {
+        while let Some((slots, polled)) = self.poll(shutdown.as_mut()).await {
             while messages.try_join_next().is_some() {}
-            let slots = tokio::select! {
-                biased;
-                () = &mut shutdown => break,
-                slots = self.take_slots() => slots,
-            };
-            let mut poll = pin!(self.shared.queue.receive(slots.len(), *poll_wait));
-            let polled = tokio::select! {
-                biased;
-                polled = &mut poll => polled,
-                () = &mut shutdown => {
-                    // The poll is answered all the same; dropping it would hide what it brings until its time is up.
-                    self.start_draining();
-                    self.hand_back(poll.await).await;
-                    break;
-                }
-            };
             self.health.set_polls(polled.is_ok());
             match polled {
                 Ok(received) => {
                     pauses.reset();
                     for (message, slot) in received.into_iter().zip(slots) {
                         let shared = Arc::clone(&self.shared);
-                        let told_to_let_go = told_to_let_go.clone();
-                        messages
-                            .spawn(async move { shared.work(message, slot, told_to_let_go).await });
+                        messages.spawn(shared.work(message, slot, told_to_let_go.clone()));
                     }
                 }
                 Err(error) => {
-                    drop(slots);
-                    let pause = pauses.next_pause();
-                    self.shared.metrics.poll_failures.inc();
-                    tracing::warn!(error = chain(&error), ?pause, "cannot poll");
-                    tokio::select! {
-                        () = &mut shutdown => break,
-                        () = sleep(pause) => {}
+                    let pause = self.report_failed_poll(&error, &mut pauses);
+                    if timeout(pause, shutdown.as_mut()).await.is_ok() {
+                        break;
                     }
                 }
             }
@@ -150,8 +119,34 @@ impl Consumer {
         self.drain(messages, &let_go).await;
     }
 
+    /// Takes free slots, then polls for as many messages. `None` once told to stop.
+    async fn poll(
+        &self,
+        mut shutdown: Pin<&mut impl Future<Output = ()>>,
+    ) -> Option<(Slots, Polled)> {
+        let slots = tokio::select! {
+            biased;
+            () = &mut shutdown => return None,
+            slots = self.take_slots() => slots,
+        };
+        let wait = self.shared.queue_settings.poll_wait;
+        let mut poll = pin!(self.shared.queue.receive(slots.len(), wait));
+        tokio::select! {
+            biased;
+            polled = &mut poll => Some((slots, polled)),
+            () = &mut shutdown => {
+                // It is answered all the same: dropping it would hide what it brings until its time is up.
+                self.start_draining();
+                if let Ok(Ok(received)) = timeout(wait + LAST_CALLS, poll).await {
+                    self.hand_back(received).await;
+                }
+                None
+            }
+        }
+    }
+
     /// Waits for one free slot and takes all others that are free, up to a batch.
-    async fn take_slots(&self) -> Vec<OwnedSemaphorePermit> {
+    async fn take_slots(&self) -> Slots {
         let first = Arc::clone(&self.slots)
             .acquire_owned()
             .await
@@ -162,13 +157,43 @@ impl Consumer {
             .collect()
     }
 
+    fn report_start(&self) {
+        let QueueSettings {
+            poll_wait,
+            visibility_timeout,
+            ..
+        } = &self.shared.queue_settings;
+        let max_receive_count = self.shared.max_receive_count();
+        let slots = self.slots.available_permits();
+        tracing::info!(
+            ?visibility_timeout,
+            ?poll_wait,
+            max_receive_count,
+            slots,
+            "taking messages"
+        );
+        if max_receive_count.is_none() {
+            tracing::warn!(
+                "the queue has no dead-letter queue: what fails comes back until it expires"
+            );
+        }
+        self.health.set_polls(true); // It has just told its settings.
+    }
+
+    fn report_failed_poll(&self, error: &QueueError, pauses: &mut PollPauses) -> Duration {
+        let pause = pauses.next_pause();
+        self.shared.metrics.poll_failures.inc();
+        tracing::warn!(error = chain(error), ?pause, "cannot poll");
+        pause
+    }
+
     fn start_draining(&self) {
         self.health.set_draining();
         self.shared.metrics.draining.set(1);
     }
 
-    async fn hand_back(&self, polled: Result<Vec<Message>, QueueError>) {
-        for message in polled.unwrap_or_default() {
+    async fn hand_back(&self, received: Vec<Message>) {
+        for message in received {
             self.shared
                 .lease(message)
                 .settle(Disposition::HandBack)
