@@ -18,7 +18,8 @@ const LAST_POLL: Duration = Duration::from_secs(2);
 #[derive(Serialize)]
 struct Replayed {
     moved: u64,
-    /// Messages that failed again while others were still being moved. They are on the dead-letter queue.
+    /// Messages that failed again while others were still being moved. They are on the dead-letter
+    /// queue.
     returned: u64,
     /// Whether SQS moved them, or this command.
     by: &'static str,
@@ -70,7 +71,8 @@ async fn follow(queue: &Queue, redrive: &Redrive) -> Result<Replayed, Error> {
     }
 }
 
-/// Send, confirm, delete: a message is in one queue at least at any time, and in both if this is interrupted.
+/// Send, confirm, delete: a message is in one queue at least at any time, and in both if this is
+/// interrupted.
 async fn move_all(from: &Queue, to: &Queue) -> Result<Replayed, Error> {
     let mut sent = HashSet::new();
     let mut returned = Vec::new();
@@ -80,7 +82,8 @@ async fn move_all(from: &Queue, to: &Queue) -> Result<Replayed, Error> {
             break;
         }
         for message in messages {
-            // A message keeps its id when SQS moves it here: this one has failed again, and would go round for ever.
+            // A message keeps its id when SQS moves it here: this one has failed again, and would
+            // go round for ever.
             if sent.contains(&message.id) {
                 returned.push(message);
                 continue;

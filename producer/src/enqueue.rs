@@ -18,7 +18,8 @@ struct Enqueued {
     message_id: String,
 }
 
-/// Sends a job for each URL and says where its picture will be. URLs have been checked by then, all of them.
+/// Sends a job for each URL and says where its picture will be. URLs have been checked by then, all
+/// of them.
 pub async fn run(arguments: Enqueue, output: Output) -> Result<ExitCode, Error> {
     let queue = Queue::new(&shared::aws::config().await, arguments.queue.queue_url);
     for url in &arguments.urls {

@@ -1,4 +1,5 @@
-//! `producer`: puts jobs on the queue, shows what became of pictures, replays the dead-letter queue.
+//! `producer`: puts jobs on the queue, shows what became of pictures, replays the dead-letter
+//! queue.
 
 use std::process::ExitCode;
 

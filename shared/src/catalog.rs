@@ -118,7 +118,8 @@ impl Catalog {
         }
     }
 
-    /// Notes that `record`, as it was read, answers the event `sequencer` too. `false` when it has changed since.
+    /// Notes that `record`, as it was read, answers the event `sequencer` too. `false` when it has
+    /// changed since.
     pub async fn advance(
         &self,
         record: &Record,
@@ -157,7 +158,8 @@ impl Catalog {
     }
 }
 
-/// The guard in DynamoDB's words. Says the same as [`Guard::admits`]: `the_table_admits_what_the_guard_admits` compares them.
+/// The guard in DynamoDB's words. Says the same as [`Guard::admits`]:
+/// `the_table_admits_what_the_guard_admits` compares them.
 fn condition(guard: &Guard) -> (&'static str, Option<Item>) {
     let value = |name: &str, value: &dyn ToString| (name.to_owned(), text(value));
     match guard {

@@ -1,4 +1,5 @@
-//! S3 event notifications, as S3 itself, SNS or EventBridge deliver them. The only module that knows their formats.
+//! S3 event notifications, as S3 itself, SNS or EventBridge deliver them. The only module that
+//! knows their formats.
 //!
 //! S3: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>,
 //! EventBridge: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>.
@@ -86,7 +87,8 @@ fn read_record(record: Value) -> Result<Option<Job>, Unreadable> {
     render(s3.bucket, key, s3.object.sequencer).map(Some)
 }
 
-/// EventBridge says "Object Created" where S3 says `ObjectCreated:Put`, and gives the key as it is, not URL-encoded.
+/// EventBridge says "Object Created" where S3 says `ObjectCreated:Put`, and gives the key as it is,
+/// not URL-encoded.
 fn read_event_bridge(mut value: Value) -> Result<Vec<Job>, Unreadable> {
     if value.get("detail-type").and_then(Value::as_str) != Some("Object Created") {
         return Ok(Vec::new());

@@ -1,4 +1,5 @@
-//! How images are named. Everybody who knows a key or a URL can compute the same names without asking anyone.
+//! How images are named. Everybody who knows a key or a URL can compute the same names without
+//! asking anyone.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,11 +10,12 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use uuid::Uuid;
 
-/// The file name of an ingested original is cut to this many bytes, far below the 1,024 of an S3 key.
+/// The file name of an ingested original is cut to this many bytes, far below the 1,024 of an S3
+/// key.
 const MAX_FILE_NAME_BYTES: usize = 100;
 
-/// Longest URL that can be ingested, in bytes. It travels in the metadata of the original, which S3 limits to 2 KB in all
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>).
+/// Longest URL that can be ingested, in bytes. It travels in the metadata of the original, which S3
+/// limits to 2 KB in all (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>).
 pub const MAX_URL_BYTES: usize = 1_900;
 
 /// An object in a bucket, whatever its version.
@@ -62,7 +64,8 @@ impl fmt::Display for ImageId {
     }
 }
 
-/// A URL that the fleet may be asked to ingest: http or https, with a host, without credentials, without a fragment.
+/// A URL that the fleet may be asked to ingest: http or https, with a host, without credentials,
+/// without a fragment.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SourceUrl(Url);
 
@@ -103,7 +106,8 @@ impl FromStr for SourceUrl {
 }
 
 impl SourceUrl {
-    /// Where the picture behind this URL is kept: `<prefix>url/<16 hex of sha256(url)>/<file name>`.
+    /// Where the picture behind this URL is kept: `<prefix>url/<16 hex of sha256(url)>/<file
+    /// name>`.
     pub fn key(&self, prefix: &str) -> String {
         let digest = hex(&Sha256::digest(self.0.as_str()));
         format!("{prefix}url/{}/{}", &digest[..16], self.file_name())
@@ -182,7 +186,8 @@ mod tests {
             bucket: "pictures".into(),
             key: "images/a b.jpg".into(),
         };
-        // python3 -c 'import uuid; print(uuid.uuid5(uuid.NAMESPACE_URL, "s3://pictures/images/a b.jpg"))'
+        // python3 -c 'import uuid; print(uuid.uuid5(uuid.NAMESPACE_URL, "s3://pictures/images/a
+        // b.jpg"))'
         assert_eq!(
             ImageId::of(&object).to_string(),
             "5a03c6fd-5b76-56ac-8b78-c542b00c3aae"

@@ -1,4 +1,5 @@
-//! What a message on the queue asks for. The only module that knows how the producer's jobs are written down.
+//! What a message on the queue asks for. The only module that knows how the producer's jobs are
+//! written down.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,7 +34,8 @@ pub struct Render {
 pub enum Cause {
     /// S3 said that the key changed. Its sequencer orders the events of one key.
     Event(Sequencer),
-    /// A person asked to look again, or an event came without a sequencer: ordered as whatever is on record.
+    /// A person asked to look again, or an event came without a sequencer: ordered as whatever is
+    /// on record.
     Request,
 }
 
@@ -46,7 +48,8 @@ pub struct Ingest {
     pub key: String,
 }
 
-/// A body that this build cannot read. It is never deleted: it goes to the dead-letter queue for a person to see.
+/// A body that this build cannot read. It is never deleted: it goes to the dead-letter queue for a
+/// person to see.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     /// Not JSON.

@@ -104,7 +104,8 @@ impl Queue {
         }
     }
 
-    /// The dead-letter queue that a redrive policy names. It must be in the same account and region, as SQS demands.
+    /// The dead-letter queue that a redrive policy names. It must be in the same account and
+    /// region, as SQS demands.
     pub async fn dead_letter_queue(&self, redrive: &Redrive) -> Result<Self, QueueError> {
         let name = redrive
             .dead_letter_target_arn
@@ -155,7 +156,8 @@ impl Queue {
         depth.ok_or_else(|| failure("measure queue", &self.url, "no depth in the answer"))
     }
 
-    /// Waits up to `wait` for messages and returns at most `max` of them, and never more than [`MAX_BATCH`].
+    /// Waits up to `wait` for messages and returns at most `max` of them, and never more than
+    /// [`MAX_BATCH`].
     pub async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<Message>, QueueError> {
         let request = self
             .client
@@ -194,7 +196,8 @@ impl Queue {
             .ok_or_else(|| failure("send to queue", &self.url, "no message id in the answer"))
     }
 
-    /// Hides the message for `delay` from now; zero makes it visible at once. Rounded up to whole seconds.
+    /// Hides the message for `delay` from now; zero makes it visible at once. Rounded up to whole
+    /// seconds.
     pub async fn hide(&self, message: &Message, delay: Duration) -> Result<Receipt, QueueError> {
         let request = self
             .client
@@ -208,7 +211,8 @@ impl Queue {
         self.receipt("hide message", message, answer.map(drop))
     }
 
-    /// Deletes the message. With an expired receipt handle SQS may answer success and delete nothing.
+    /// Deletes the message. With an expired receipt handle SQS may answer success and delete
+    /// nothing.
     pub async fn delete(&self, message: &Message) -> Result<Receipt, QueueError> {
         let request = self
             .client

@@ -1,8 +1,9 @@
 //! What is known of an image, and the rules that keep it true: pure, without a database.
 //!
-//! Workers may handle the events of a key twice, late, out of order and at the same time. Whoever reads an object after
-//! its event `n` reads version `n` or a newer one, so a write that is ordered by the event's [`Sequencer`] can only be
-//! replaced by one that has seen at least as much. `shared/tests/it/model.rs` tries every interleaving of these rules.
+//! Workers may handle the events of a key twice, late, out of order and at the same time. Whoever
+//! reads an object after its event `n` reads version `n` or a newer one, so a write that is ordered
+//! by the event's [`Sequencer`] can only be replaced by one that has seen at least as much.
+//! `shared/tests/it/model.rs` tries every interleaving of these rules.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,8 +18,8 @@ use crate::job::Cause;
 /// Sequencers are stored with this many digits. S3 uses 16 to 18 today and documents no bound.
 const SEQUENCER_DIGITS: usize = 32;
 
-/// Orders the events of one key: hexadecimal, padded on the right with zeros, so that text order is event order
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>).
+/// Orders the events of one key: hexadecimal, padded on the right with zeros, so that text order is
+/// event order (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>).
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String")]
 pub struct Sequencer(String);
@@ -72,7 +73,8 @@ pub enum Status {
     Ready,
     /// It can never succeed as it is; the reason says why.
     Rejected,
-    /// It could not be done in as many receives as the queue allows. Its message is on the dead-letter queue.
+    /// It could not be done in as many receives as the queue allows. Its message is on the
+    /// dead-letter queue.
     Failed,
 }
 
@@ -108,7 +110,8 @@ pub struct Source {
     /// Where it is.
     #[serde(flatten)]
     pub object: ObjectRef,
-    /// The ETag of what was read, without quotes. Absent when an ingest was rejected before anything was stored.
+    /// The ETag of what was read, without quotes. Absent when an ingest was rejected before
+    /// anything was stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
     /// Bytes.
@@ -214,8 +217,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// Whether a job with this `cause` has nothing to find out, whatever is in the bucket: somebody has read the object after
-    /// its event. What has changed since has an event of its own.
+    /// Whether a job with this `cause` has nothing to find out, whatever is in the bucket: somebody
+    /// has read the object after its event. What has changed since has an event of its own.
     pub fn answers(&self, cause: &Cause) -> bool {
         match cause {
             Cause::Event(event) if self.status == Status::Failed => *event < self.sequencer,
@@ -224,9 +227,11 @@ impl Record {
         }
     }
 
-    /// The ETag for which this record already says all that a job with this `cause` would find out, if there is one.
+    /// The ETag for which this record already says all that a job with this `cause` would find out,
+    /// if there is one.
     ///
-    /// A person who asks again about a rejected picture means it: limits may have been raised meanwhile.
+    /// A person who asks again about a rejected picture means it: limits may have been raised
+    /// meanwhile.
     pub fn answered_etag(&self, cause: &Cause, recipe_id: &str) -> Option<&str> {
         let settled = match self.status {
             Status::Ready => true,
@@ -257,8 +262,9 @@ impl Record {
             .collect()
     }
 
-    /// The name of an outcome: what was read, under which recipe, as of which event. Everybody who comes to the same outcome
-    /// gives it the same name. What replaces an outcome of the same event is named after it too, so that no name returns.
+    /// The name of an outcome: what was read, under which recipe, as of which event. Everybody who
+    /// comes to the same outcome gives it the same name. What replaces an outcome of the same
+    /// event is named after it too, so that no name returns.
     pub fn outcome_id(
         image_id: &ImageId,
         etag: Option<&str>,
@@ -281,7 +287,8 @@ impl Record {
 
 /// The sequencer under which a job with this `cause` reads and writes, given what is on record.
 ///
-/// Sound only if the record was read *before* the object: then the object is at least as new as the record.
+/// Sound only if the record was read *before* the object: then the object is at least as new as the
+/// record.
 pub fn effective_sequencer(cause: &Cause, known: Option<&Record>) -> Sequencer {
     match (cause, known) {
         (Cause::Event(sequencer), _) => sequencer.clone(),
@@ -290,7 +297,8 @@ pub fn effective_sequencer(cause: &Cause, known: Option<&Record>) -> Sequencer {
     }
 }
 
-/// The outcome of the very event `sequencer` that a job found on record, and may replace: it had failed, or a person asks again.
+/// The outcome of the very event `sequencer` that a job found on record, and may replace: it had
+/// failed, or a person asks again.
 fn replaceable(known: Option<&Record>, sequencer: &Sequencer) -> Option<Uuid> {
     known
         .filter(|known| known.sequencer == *sequencer)
@@ -309,7 +317,8 @@ pub struct Stamp<'a> {
 /// The condition under which a write may happen. The catalog turns it into DynamoDB's words.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Guard {
-    /// For outcomes: what is on record answers an older event, or it is the one that may be replaced.
+    /// For outcomes: what is on record answers an older event, or it is the one that may be
+    /// replaced.
     Newer {
         /// The event that the write answers.
         sequencer: Sequencer,
@@ -362,7 +371,8 @@ impl Guard {
     }
 }
 
-/// A point in time, written in RFC 3339 with exactly three decimals and `Z`, so that text order is time order.
+/// A point in time, written in RFC 3339 with exactly three decimals and `Z`, so that text order is
+/// time order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Moment(Timestamp);
 

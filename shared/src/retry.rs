@@ -1,22 +1,25 @@
 //! When to try again: every delay of the project is decided here.
 //!
-//! `backoff` is unmaintained (RUSTSEC-2025-0012) and is used nowhere else, so that replacing it is a change to one file.
+//! `backoff` is unmaintained (RUSTSEC-2025-0012) and is used nowhere else, so that replacing it is
+//! a change to one file.
 //!
-//! There are three layers and no more: the SDK repeats a call within seconds, the queue's visibility timeout repeats a
-//! job within minutes ([`redelivery_delay`]), and a person repeats what ended on the dead-letter queue.
+//! There are three layers and no more: the SDK repeats a call within seconds, the queue's
+//! visibility timeout repeats a job within minutes ([`redelivery_delay`]), and a person repeats
+//! what ended on the dead-letter queue.
 
 use std::time::Duration;
 
 use backoff::backoff::Backoff as _;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 
-/// The first redelivery comes within this time: long enough for a hiccup to pass, short enough not to be noticed.
+/// The first redelivery comes within this time: long enough for a hiccup to pass, short enough not
+/// to be noticed.
 const FIRST_REDELIVERY: Duration = Duration::from_secs(2);
 /// No redelivery waits longer. Five receives then spread over minutes, an outage's usual length.
 const LAST_REDELIVERY: Duration = Duration::from_secs(300);
 
-/// How long a failed job stays hidden before its next receive: exponential in `receive_count`, with full jitter
-/// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>), never under one second, the queue's resolution.
+/// How long a failed job stays hidden before its next receive: exponential in `receive_count`, with
+/// full jitter (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>), never under one second, the queue's resolution.
 pub fn redelivery_delay(receive_count: u32) -> Duration {
     let ceiling = FIRST_REDELIVERY
         .saturating_mul(2u32.saturating_pow(receive_count.min(16)))
@@ -55,8 +58,8 @@ impl PollPauses {
     }
 }
 
-/// Pauses before the second, third, … attempt to settle a message. Their sum is small beside a visibility timeout;
-/// when they are used up the message simply comes back.
+/// Pauses before the second, third, … attempt to settle a message. Their sum is small beside a
+/// visibility timeout; when they are used up the message simply comes back.
 pub fn settle_pauses() -> impl Iterator<Item = Duration> {
     [100, 400, 1_600].into_iter().map(Duration::from_millis)
 }

@@ -30,8 +30,9 @@ impl Announcer {
         }
     }
 
-    /// Publishes the record as JSON. Subscribers may hear of an outcome more than once, with the same `notification_id`.
-    /// The message attribute `status` serves filter policies: `ready`, `rejected` or `failed`.
+    /// Publishes the record as JSON. Subscribers may hear of an outcome more than once, with the
+    /// same `notification_id`. The message attribute `status` serves filter policies: `ready`,
+    /// `rejected` or `failed`.
     pub async fn announce(&self, record: &Record) -> Result<(), AnnounceError> {
         let error = |source| AnnounceError {
             topic_arn: self.topic_arn.clone(),

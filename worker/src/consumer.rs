@@ -1,4 +1,5 @@
-//! The loop: polls for as many messages as there are free slots, starts every one at once, and settles each as its jobs ended.
+//! The loop: polls for as many messages as there are free slots, starts every one at once, and
+//! settles each as its jobs ended.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -270,7 +271,8 @@ impl Shared {
         self.metrics.jobs_in_progress.dec();
     }
 
-    /// Does every job in the message, whatever becomes of the others, and returns the first failure.
+    /// Does every job in the message, whatever becomes of the others, and returns the first
+    /// failure.
     async fn do_jobs(self: Arc<Self>, message: Message) -> Result<(), Failure> {
         let jobs = job::read(&message.body)
             .inspect_err(|error| self.report_unreadable(&message, error))?;
@@ -387,7 +389,8 @@ pub fn disposition(
     let Err(failure) = done else {
         return Disposition::Delete;
     };
-    // Waiting will not make these better; the dead-letter queue, where there is one, is where a person finds them.
+    // Waiting will not make these better; the dead-letter queue, where there is one, is where a
+    // person finds them.
     let hopeless = match failure {
         Failure::Unreadable(_) => true,
         Failure::Job(error) => error.is_hopeless(),

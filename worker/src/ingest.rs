@@ -1,7 +1,8 @@
 //! Downloads what a URL points to, guarding the network that the worker lives in.
 //!
-//! The address that is checked is the one that is connected to: checking happens in the resolver of the HTTP client, for
-//! every host of every redirect, and addresses written as numbers are checked before the request.
+//! The address that is checked is the one that is connected to: checking happens in the resolver of
+//! the HTTP client, for every host of every redirect, and addresses written as numbers are checked
+//! before the request.
 
 use std::error::Error as StdError;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -289,7 +290,8 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// Whether an address is globally reachable unicast, by the IANA special-purpose registries (RFC 6890).
+/// Whether an address is globally reachable unicast, by the IANA special-purpose registries (RFC
+/// 6890).
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -301,15 +303,15 @@ fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    let special = match a {
-        0 | 10 | 127 => true,          // this network, private, loopback
-        100 => (64..128).contains(&b), // carrier-grade NAT
-        169 => b == 254,               // link-local, where EC2 keeps credentials
-        172 => (16..32).contains(&b),  // private
-        192 => matches!((b, c), (168, _) | (0, 0 | 2) | (88, 99)), // private, protocols, documentation, 6to4 relays
-        198 => matches!(b, 18 | 19) || (b, c) == (51, 100),        // benchmarks, documentation
-        203 => (b, c) == (0, 113),                                 // documentation
-        _ => a >= 224,                                             // multicast, reserved, broadcast
+    let special = match (a, b, c) {
+        (0 | 10 | 127, ..) => true, // this network, private, loopback
+        (100, 64..128, _) => true,  // carrier-grade NAT
+        (169, 254, _) => true,      // link-local, where EC2 keeps credentials
+        (172, 16..32, _) | (192, 168, _) => true, // private
+        (192, 0, 0) | (192, 88, 99) => true, // protocols, 6to4 relays
+        (198, 18 | 19, _) => true,  // benchmarks
+        (192, 0, 2) | (198, 51, 100) | (203, 0, 113) => true, // documentation
+        _ => a >= 224,              // multicast, reserved, broadcast
     };
     !special
 }
@@ -317,10 +319,11 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 /// Only 2000::/3 is global unicast, and parts of it are special or hide an IPv4 address.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
-    let special = match segments {
-        [0x2001, second, ..] => second < 0x0200 || second == 0x0db8, // protocols (Teredo among them), documentation
-        [0x2002, ..] => true,                                        // 6to4
-        [0x3fff, second, ..] => second < 0x1000,                     // documentation
+    let special = match segments[..2] {
+        [0x2001, 0..0x0200] => true, // protocols, Teredo among them
+        [0x2001, 0x0db8] => true,    // documentation
+        [0x2002, _] => true,         // 6to4
+        [0x3fff, 0..0x1000] => true, // documentation
         _ => false,
     };
     let isatap = matches!(segments[4..6], [0 | 0x0200, 0x5efe]);

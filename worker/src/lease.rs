@@ -1,7 +1,7 @@
 //! A message is ours for a while: the heartbeat that keeps it so, and the settling that ends it.
 //!
-//! One task makes all calls on a receipt handle, one after the other, so that a heartbeat can neither overtake a delete nor
-//! undo a retry delay.
+//! One task makes all calls on a receipt handle, one after the other, so that a heartbeat can
+//! neither overtake a delete nor undo a retry delay.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +80,8 @@ impl Lease {
         &self.message
     }
 
-    /// Keeps the message hidden until `job` ends. Cancels it when the message is lost or `let_go` turns true.
+    /// Keeps the message hidden until `job` ends. Cancels it when the message is lost or `let_go`
+    /// turns true.
     pub async fn keep_while<T>(
         &mut self,
         mut job: JoinHandle<T>,
@@ -101,8 +102,9 @@ impl Lease {
         }
     }
 
-    /// Does with the message what was decided. When SQS cannot be reached it tries again for a while and keeps the message
-    /// hidden meanwhile; then the message comes back by itself, and finds its outcome recorded.
+    /// Does with the message what was decided. When SQS cannot be reached it tries again for a
+    /// while and keeps the message hidden meanwhile; then the message comes back by itself, and
+    /// finds its outcome recorded.
     pub async fn settle(mut self, disposition: Disposition) {
         let mut pauses = retry::settle_pauses();
         loop {

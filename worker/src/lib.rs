@@ -1,5 +1,5 @@
-//! The fleet member. A message walks from [`consumer`] through [`pipeline`], which is the list of what happens to a picture;
-//! [`ingest`], [`storage`], [`render`] and [`announce`] are its rooms.
+//! The fleet member. A message walks from [`consumer`] through [`pipeline`], which is the list of
+//! what happens to a picture; [`ingest`], [`storage`], [`render`] and [`announce`] are its rooms.
 
 pub mod announce;
 pub mod consumer;

@@ -1,4 +1,5 @@
-//! What the worker counts: every name, label and help text. Labels come from closed sets, never from keys.
+//! What the worker counts: every name, label and help text. Labels come from closed sets, never
+//! from keys.
 
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ const LAG_BUCKETS: [f64; 12] = [
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// By `kind` (`render`, `ingest`, `unreadable`) and `outcome` (`ready`, `rejected`, `ingested`, `skipped`, `failed`).
+    /// By `kind` (`render`, `ingest`, `unreadable`) and `outcome` (`ready`, `rejected`,
+    /// `ingested`, `skipped`, `failed`).
     pub jobs: IntCounterVec,
     /// By `reason`.
     pub rejections: IntCounterVec,

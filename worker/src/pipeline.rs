@@ -1,8 +1,9 @@
 //! What happens to a picture, in order. Nothing else knows the order.
 //!
-//! Every step may run twice, and a worker may die after any of them: the message comes back, and whoever gets it walks the
-//! same way. Three things make that safe: variants are named after the outcome that they belong to, one conditional write
-//! decides which outcome stays ([`shared::record`]), and the message is deleted only after all of it.
+//! Every step may run twice, and a worker may die after any of them: the message comes back, and
+//! whoever gets it walks the same way. Three things make that safe: variants are named after the
+//! outcome that they belong to, one conditional write decides which outcome stays
+//! ([`shared::record`]), and the message is deleted only after all of it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -28,7 +29,8 @@ use crate::storage::{Description, Fetched, NamedVariant, Original, Storage};
 use crate::turns::Turns;
 use crate::variant_key::{self, KeyParts};
 
-/// How often one job looks again because the record changed under it. Each time somebody else has made progress.
+/// How often one job looks again because the record changed under it. Each time somebody else has
+/// made progress.
 const MAX_LOOKS: usize = 5;
 
 /// The rooms that a job walks through.
@@ -56,7 +58,8 @@ pub struct Pipeline {
 struct Look {
     image_id: ImageId,
     object: ObjectRef,
-    /// The record, as it was before the object was read: only so is the object at least as new as the record.
+    /// The record, as it was before the object was read: only so is the object at least as new as
+    /// the record.
     known: Option<Record>,
     /// What an outcome of this job answers.
     sequencer: Sequencer,
@@ -73,7 +76,8 @@ enum Verdict {
 }
 
 impl Pipeline {
-    /// Brings one job to its outcome. `receive_count` counts the receives of its message, this one included.
+    /// Brings one job to its outcome. `receive_count` counts the receives of its message, this one
+    /// included.
     pub async fn handle(&self, job: &Job, receive_count: u32) -> Result<Outcome, JobError> {
         let object = self.object_of(job);
         self.check_bucket(&object)?;
@@ -106,21 +110,15 @@ impl Pipeline {
             if let Some(known) = look.known.as_ref().filter(|known| known.answers(cause)) {
                 return self.skip(known, receive_count > 1).await;
             }
-            return match (self.fetch(&look, cause).await?, &look.known) {
-                (Fetched::Original(original), _) => self.process(&look, original).await,
-                (Fetched::TooLarge(description), _) => self.reject_size(&look, description).await,
-                (Fetched::Gone, _) => Ok(Outcome::Skipped(Skip::Gone)),
-                (Fetched::Unchanged, Some(known)) if known.sequencer >= look.sequencer => {
-                    self.skip(known, receive_count > 1).await
-                }
-                // The record answers this event too, and must say so: else a stalled worker with older bytes could overwrite it.
-                (Fetched::Unchanged, Some(known))
-                    if self.catalog.advance(known, &look.sequencer).await? =>
-                {
-                    self.skip(known, true).await
-                }
-                (Fetched::Unchanged, _) => continue,
+            let outcome = match self.fetch(&look, cause).await? {
+                Fetched::Original(original) => Some(self.process(&look, original).await?),
+                Fetched::TooLarge(description) => Some(self.reject_size(&look, description).await?),
+                Fetched::Gone => Some(Outcome::Skipped(Skip::Gone)),
+                Fetched::Unchanged => self.keep(&look).await?,
             };
+            if let Some(outcome) = outcome {
+                return Ok(outcome);
+            }
         }
         Err(JobError::Contended(MAX_LOOKS))
     }
@@ -196,8 +194,24 @@ impl Pipeline {
             .await?)
     }
 
-    /// There is nothing to do but perhaps to tell: a new event, or one whose earlier receive may have recorded the outcome and
-    /// died before it told. Copies of an event that is answered stay silent.
+    /// The record says already what this job would find. It must say so: else a stalled worker with
+    /// older bytes could overwrite it afterwards. `None` when it has changed since it was read.
+    async fn keep(&self, look: &Look) -> Result<Option<Outcome>, JobError> {
+        let Some(known) = &look.known else {
+            return Ok(None);
+        };
+        let is_new = known.sequencer < look.sequencer;
+        if is_new && !self.catalog.advance(known, &look.sequencer).await? {
+            return Ok(None);
+        }
+        Ok(Some(
+            self.skip(known, is_new || look.receive_count > 1).await?,
+        ))
+    }
+
+    /// There is nothing to do but perhaps to tell: a new event, or one whose earlier receive may
+    /// have recorded the outcome and died before it told. Copies of an event that is answered
+    /// stay silent.
     async fn skip(&self, known: &Record, tell: bool) -> Result<Outcome, JobError> {
         if tell {
             self.stage("announce", self.announcer.announce(known))
@@ -264,8 +278,8 @@ impl Pipeline {
 
     /// Records the outcome, retires what nobody names any more, announces.
     ///
-    /// A redelivered message announces even what has refused its own outcome: an earlier receive of it may have recorded that
-    /// and died before it told.
+    /// A redelivered message announces even what has refused its own outcome: an earlier receive of
+    /// it may have recorded that and died before it told.
     async fn conclude(
         &self,
         look: &Look,
@@ -302,7 +316,8 @@ impl Pipeline {
         }
     }
 
-    /// Notes on the record that a job is given up, so that people can see why. Its message goes to the dead-letter queue.
+    /// Notes on the record that a job is given up, so that people can see why. Its message goes to
+    /// the dead-letter queue.
     pub async fn record_failure(
         &self,
         job: &Job,

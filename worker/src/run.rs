@@ -19,7 +19,8 @@ use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::turns::Turns;
 
-/// The exit code of a process that was told to stop twice: 128 + SIGTERM, as a shell would report it.
+/// The exit code of a process that was told to stop twice: 128 + SIGTERM, as a shell would report
+/// it.
 const IMPATIENT_EXIT: i32 = 143;
 
 /// Why a worker could not start.
@@ -41,7 +42,8 @@ pub enum StartError {
     Ingest(#[from] IngestSetupError),
 }
 
-/// Works until `shutdown` resolves, then finishes what is in flight. The caller decides what a shutdown is.
+/// Works until `shutdown` resolves, then finishes what is in flight. The caller decides what a
+/// shutdown is.
 pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
     let config = shared::aws::config().await;
     let queue = Queue::new(&config, &settings.queue_url);
@@ -75,8 +77,8 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Resu
     Ok(())
 }
 
-/// Resolves at the first SIGTERM or SIGINT. From then on a second one ends the process at once: nothing is lost, what was
-/// in flight comes back when its visibility timeout ends.
+/// Resolves at the first SIGTERM or SIGINT. From then on a second one ends the process at once:
+/// nothing is lost, what was in flight comes back when its visibility timeout ends.
 pub fn stop_signal() -> impl Future<Output = ()> {
     let listen = |kind| signal(kind).expect("SIGTERM and SIGINT can always be listened for");
     let (mut terminate, mut interrupt) = (

@@ -1,4 +1,5 @@
-//! Everything that can be set: one flag and one environment variable each. All mistakes are found before anything starts.
+//! Everything that can be set: one flag and one environment variable each. All mistakes are found
+//! before anything starts.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -13,13 +14,16 @@ use clap::Parser;
 use crate::render::{Limits, Recipe};
 use crate::variant_key::KeyTemplate;
 
-/// Jobs in flight per core. Most of a job's time is waiting for S3, DynamoDB and SNS; rendering itself never exceeds the cores.
+/// Jobs in flight per core. Most of a job's time is waiting for S3, DynamoDB and SNS; rendering
+/// itself never exceeds the cores.
 const SLOTS_PER_CORE: usize = 4;
 
-/// Makes variants of pictures as messages on the queue ask for it, and records and announces what became of them.
+/// Makes variants of pictures as messages on the queue ask for it, and records and announces what
+/// became of them.
 ///
-/// Region, credentials and endpoint are the SDK's: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, instance role, …
-/// Logs go to standard error, as JSON unless it is a terminal; RUST_LOG filters them. SIGTERM or Ctrl-C stops gracefully.
+/// Region, credentials and endpoint are the SDK's: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL,
+/// instance role, … Logs go to standard error, as JSON unless it is a terminal; RUST_LOG filters
+/// them. SIGTERM or Ctrl-C stops gracefully.
 #[derive(Debug, Parser)]
 #[command(name = "worker", version, max_term_width = 120)]
 struct Arguments {
@@ -49,8 +53,9 @@ struct Arguments {
     /// Variants to make: name=width in pixels, comma-separated
     #[arg(long, env = "IMAGE_FLEET_RECIPE", default_value = Recipe::DEFAULT)]
     recipe: String,
-    /// Keys of variants; {variant}, {path}, {fingerprint} and {ext} are filled in. Without {fingerprint} names stay the same when
-    /// a picture is replaced, and are cached for 5 minutes instead of for ever
+    /// Keys of variants; {variant}, {path}, {fingerprint} and {ext} are filled in. Without
+    /// {fingerprint} names stay the same when a picture is replaced, and are cached for 5
+    /// minutes instead of for ever
     #[arg(long, env = "IMAGE_FLEET_VARIANT_KEY", value_name = "TEMPLATE", default_value = KeyTemplate::DEFAULT)]
     variant_key: String,
     /// Jobs in flight at a time [default: 4 per core]
@@ -80,8 +85,8 @@ struct Arguments {
         default_value = "60"
     )]
     ingest_timeout: String,
-    /// Ingest from loopback, private and other special addresses too. For development: it opens the worker's network to whoever
-    /// can enqueue
+    /// Ingest from loopback, private and other special addresses too. For development: it opens
+    /// the worker's network to whoever can enqueue
     #[arg(long, env = "IMAGE_FLEET_ALLOW_PRIVATE_URLS")]
     allow_private_urls: bool,
     /// Address of /healthz, /readyz and /metrics; port 0 takes a free one
@@ -144,7 +149,8 @@ pub struct Settings {
 pub struct Mistakes(BTreeSet<String>);
 
 impl Settings {
-    /// From the command line and the environment. Prints and exits by itself for `--help` and unknown flags.
+    /// From the command line and the environment. Prints and exits by itself for `--help` and
+    /// unknown flags.
     pub fn from_arguments() -> Result<Self, Mistakes> {
         Self::check(Arguments::parse())
     }

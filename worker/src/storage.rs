@@ -226,7 +226,8 @@ impl Storage {
             .map_err(|source| failure("store", &self.source_bucket, key, source.into()))
     }
 
-    /// Marks variants that no record will ever name again, for the lifecycle rule to remove. Harmless where there is none.
+    /// Marks variants that no record will ever name again, for the lifecycle rule to remove.
+    /// Harmless where there is none.
     pub async fn retire(&self, keys: &[String]) -> Result<(), StorageError> {
         try_join_all(keys.iter().map(|key| self.mark_superseded(key)))
             .await

@@ -1,7 +1,7 @@
 //! One job at a time per image, within this worker.
 //!
-//! Not for correctness, which conditional writes give across the fleet, but for economy: of ten copies of an event that
-//! arrive together one renders, and the others find its record.
+//! Not for correctness, which conditional writes give across the fleet, but for economy: of ten
+//! copies of an event that arrive together one renders, and the others find its record.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -14,7 +14,8 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 pub struct Turns(Mutex<HashMap<ImageId, Weak<Turn<()>>>>);
 
 impl Turns {
-    /// Waits until nobody else in this worker is at work on the image. Drop the guard to let the next one in.
+    /// Waits until nobody else in this worker is at work on the image. Drop the guard to let the
+    /// next one in.
     pub async fn take(&self, image_id: ImageId) -> OwnedMutexGuard<()> {
         self.turn(image_id).lock_owned().await
     }

@@ -45,8 +45,8 @@ impl KeyTemplate {
     /// Immutable names: other bytes get another name.
     pub const DEFAULT: &str = "{variant}/{path}-{fingerprint}.{ext}";
 
-    /// The key of a variant. A long path is cut where the fingerprint keeps the key unique; `None` when it does not and the
-    /// key would be longer than S3 allows.
+    /// The key of a variant. A long path is cut where the fingerprint keeps the key unique; `None`
+    /// when it does not and the key would be longer than S3 allows.
     pub fn key(&self, parts: KeyParts<'_>) -> Option<String> {
         let fill = |path: &str| {
             let named = self
@@ -123,11 +123,13 @@ pub fn path<'a>(key: &'a str, prefix: &str) -> &'a str {
     }
 }
 
-/// Twelve hex digits that belong to one outcome of one image: to its content, the recipe, and the event that led to it.
+/// Twelve hex digits that belong to one outcome of one image: to its content, the recipe, and the
+/// event that led to it.
 ///
-/// The image is part of it because `a.jpg` and `a.jpeg` have one path: with the same content they would share variants, and
-/// retiring one's would take the other's. The event is part of it so that a retired key never comes back to life: when a picture
-/// is replaced and then put back, its variants get new names, and a worker that retires the old ones late does no harm.
+/// The image is part of it because `a.jpg` and `a.jpeg` have one path: with the same content they
+/// would share variants, and retiring one's would take the other's. The event is part of it so that
+/// a retired key never comes back to life: when a picture is replaced and then put back, its
+/// variants get new names, and a worker that retires the old ones late does no harm.
 pub fn fingerprint(outcome_id: &Uuid, content_sha256: &str) -> String {
     hex(&Sha256::digest(format!("{outcome_id}|{content_sha256}"))[..6])
 }

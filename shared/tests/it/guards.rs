@@ -1,4 +1,5 @@
-//! The table admits what the guard admits: the model reasons with `Guard::admits`, DynamoDB with its condition.
+//! The table admits what the guard admits: the model reasons with `Guard::admits`, DynamoDB with
+//! its condition.
 
 use shared::catalog::Recorded;
 use shared::identity::ImageId;
@@ -58,7 +59,8 @@ async fn check(
     event: &Sequencer,
     key: &str,
 ) {
-    // Named as if it were the record of another key, so that guards can be written down before there is one.
+    // Named as if it were the record of another key, so that guards can be written down before
+    // there is one.
     let notification_id = |event| record(stack, "images/0.jpg", event).notification_id;
     let existing = existing.map(|event| Record {
         notification_id: notification_id(event),

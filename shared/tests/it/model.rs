@@ -1,8 +1,10 @@
-//! Every interleaving of two workers on one key: three uploads, the third equal to the first; events late, out of order and
-//! duplicated; workers dying, or losing their message and going on, after any step; a person asking for the key again.
+//! Every interleaving of two workers on one key: three uploads, the third equal to the first;
+//! events late, out of order and duplicated; workers dying, or losing their message and going on,
+//! after any step; a person asking for the key again.
 //!
-//! The rules are the production code's own (`shared::record`). This file puts a world around them whose steps come in the
-//! order of `worker/src/pipeline.rs`. Then each rule is broken once, and the exploration must notice.
+//! The rules are the production code's own (`shared::record`). This file puts a world around them
+//! whose steps come in the order of `worker/src/pipeline.rs`. Then each rule is broken once, and
+//! the exploration must notice.
 
 use std::collections::{HashMap, HashSet};
 
@@ -101,7 +103,8 @@ impl Model {
         }
     }
 
-    /// Walks through every reachable world. Returns the first that came to rest wrongly, and the number of worlds.
+    /// Walks through every reachable world. Returns the first that came to rest wrongly, and the
+    /// number of worlds.
     fn explore(&mut self, start: World) -> (Option<(World, &'static str)>, usize) {
         let mut seen = HashSet::from([start.clone()]);
         let mut ahead = vec![start];
@@ -445,7 +448,8 @@ fn number(sequencer: &Sequencer) -> u8 {
     sequencer.as_str()[..1].parse().unwrap()
 }
 
-/// What a worker records that has read `content`, with one variant named as the pipeline names it: after the outcome.
+/// What a worker records that has read `content`, with one variant named as the pipeline names it:
+/// after the outcome.
 fn outcome(content: &str, sequencer: &Sequencer, known: Option<&Record>, broken: Broken) -> Record {
     let object = ObjectRef {
         bucket: "source".into(),

@@ -1,5 +1,6 @@
-//! What the tests of every crate stand on: an emulator per test process, started by `deploy/local/up`, with an account and a
-//! stack per test, and the real binaries as processes. Nothing is mocked.
+//! What the tests of every crate stand on: an emulator per test process, started by
+//! `deploy/local/up`, with an account and a stack per test, and the real binaries as processes.
+//! Nothing is mocked.
 
 #![allow(
     dead_code,
@@ -26,7 +27,8 @@ use shared::identity::{ImageId, ObjectRef};
 use shared::queue::Queue;
 use shared::record::Record;
 
-/// Long enough for a slow machine and several visibility timeouts; reached only by a test that fails.
+/// Long enough for a slow machine and several visibility timeouts; reached only by a test that
+/// fails.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A stack of its own in the emulator of this test process.
@@ -188,7 +190,8 @@ impl Stack {
         (visible, number(Name::ApproximateNumberOfMessagesNotVisible))
     }
 
-    /// Takes every message off the queue and returns the bodies: events before any worker has seen them.
+    /// Takes every message off the queue and returns the bodies: events before any worker has seen
+    /// them.
     pub async fn take_messages(&self) -> Vec<String> {
         let mut bodies = Vec::new();
         loop {
@@ -316,7 +319,8 @@ impl Worker {
         assert!(kill.success());
     }
 
-    /// SIGTERM, and its end. Unlike a killed one it leaves no poll behind that could still be handed messages.
+    /// SIGTERM, and its end. Unlike a killed one it leaves no poll behind that could still be
+    /// handed messages.
     pub async fn stop(mut self) {
         self.terminate();
         assert_eq!(self.exit_code().await, Some(0));
@@ -355,7 +359,8 @@ impl Worker {
         tokio::task::block_in_place(|| http_get(&address, path))
     }
 
-    /// The value of a metric, with its labels as Prometheus writes them; 0 when it has never been counted.
+    /// The value of a metric, with its labels as Prometheus writes them; 0 when it has never been
+    /// counted.
     pub async fn metric(&self, name: &str) -> f64 {
         let (_, text) = self.get("/metrics").await;
         let value = text
@@ -393,7 +398,8 @@ fn http_get(address: &str, path: &str) -> (u16, String) {
     )
 }
 
-/// A program of this workspace, next to the running test's directory. `cargo test --workspace` builds them all.
+/// A program of this workspace, next to the running test's directory. `cargo test --workspace`
+/// builds them all.
 fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let binary = test.parent().unwrap().parent().unwrap().join(name);

@@ -9,8 +9,8 @@ use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
 use super::pixels::{Layout, Pixels};
 use super::{Format, Limits, Rejection};
 
-/// A progressive JPEG can make a decoder work through the whole picture once per scan; honest encoders use about ten
-/// (<https://libjpeg-turbo.org/pmwiki/uploads/About/TwoIssueswiththeJPEGStandard.pdf>).
+/// A progressive JPEG can make a decoder work through the whole picture once per scan; honest
+/// encoders use about ten (<https://libjpeg-turbo.org/pmwiki/uploads/About/TwoIssueswiththeJPEGStandard.pdf>).
 const MAX_SCANS: u32 = 100;
 /// DCT scaling by other factors shows artefacts in the chroma.
 const SCALES: [ScalingFactor; 4] = [
@@ -20,7 +20,8 @@ const SCALES: [ScalingFactor; 4] = [
     ScalingFactor::ONE,
 ];
 
-/// What libjpeg mentions about files that are complete: bytes between segments, headers from the future.
+/// What libjpeg mentions about files that are complete: bytes between segments, headers from the
+/// future.
 const HARMLESS_WARNINGS: [&str; 3] = [
     "extraneous bytes before marker",
     "unknown JFIF revision",
@@ -37,8 +38,8 @@ pub(super) struct Decoded {
     pub(super) height: u32,
 }
 
-/// Decodes a file that was sniffed as `format`. `widest` says, for a full size, the size of the largest variant, both as they
-/// lie in the file: a decoder that can scale needs not give more.
+/// Decodes a file that was sniffed as `format`. `widest` says, for a full size, the size of the
+/// largest variant, both as they lie in the file: a decoder that can scale needs not give more.
 pub(super) fn decode(
     bytes: &[u8],
     format: Format,
@@ -104,7 +105,8 @@ fn decode_jpeg(
     })
 }
 
-/// A picture that is cut off or damaged is rejected: half of it in gray is not what anybody uploaded.
+/// A picture that is cut off or damaged is rejected: half of it in gray is not what anybody
+/// uploaded.
 fn tolerate(error: &turbojpeg::Error) -> Result<(), Rejection> {
     let text = error.to_string();
     if HARMLESS_WARNINGS

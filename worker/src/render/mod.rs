@@ -1,8 +1,9 @@
 //! From the bytes of a picture to its variants: pure, without I/O and without a clock.
 //!
-//! JPEGs are decoded at the smallest of 1/8, 1/4, 1/2 and 1 that is still wide enough, every variant is made from the
-//! smallest picture so far that is clearly larger, and orientation is applied to the small pictures. Most of the time goes
-//! into entropy decoding, which nothing can avoid.
+//! JPEGs are decoded at the smallest of 1/8, 1/4, 1/2 and 1 that is still wide enough, every
+//! variant is made from the smallest picture so far that is clearly larger, and orientation is
+//! applied to the small pictures. Most of the time goes into entropy decoding, which nothing can
+//! avoid.
 
 use sha2::{Digest as _, Sha256};
 use shared::identity::hex;
@@ -91,7 +92,8 @@ pub fn render(bytes: &[u8], recipe: &Recipe, limits: &Limits) -> Result<Rendered
     Ok(Rendered { picture, variants })
 }
 
-/// Each from the smallest picture made so far that is at least this many times as wide: closer ones would blur twice.
+/// Each from the smallest picture made so far that is at least this many times as wide: closer ones
+/// would blur twice.
 const CASCADE_RATIO: u32 = 2;
 
 fn cascade(

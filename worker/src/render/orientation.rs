@@ -84,7 +84,8 @@ mod tests {
     use super::super::pixels::Layout;
     use super::*;
 
-    /// A picture of 3 x 2 gray pixels, as it lies, for each orientation of the upright `1 2 3 / 4 5 6`.
+    /// A picture of 3 x 2 gray pixels, as it lies, for each orientation of the upright `1 2 3 / 4 5
+    /// 6`.
     fn check(orientation: u8, width: u32, lying: [u8; 6]) {
         let lying = Pixels::new(width, 6 / width, Layout::Gray, lying.to_vec());
         let upright = Orientation(orientation).apply(&lying);

@@ -1,4 +1,5 @@
-//! What a file is, by its first bytes. Names and content types are hints for people, never for the decoder.
+//! What a file is, by its first bytes. Names and content types are hints for people, never for the
+//! decoder.
 
 use super::Rejection;
 

@@ -175,7 +175,8 @@ fn bytes_after_the_picture_do_no_harm() {
 
 #[test]
 fn too_many_pixels_are_refused_by_the_header() {
-    // The dimensions of a small file, overwritten: SOF0 holds height and width after its length and precision.
+    // The dimensions of a small file, overwritten: SOF0 holds height and width after its length and
+    // precision.
     let mut bytes = jpeg(16, 16, PixelFormat::RGB, Subsamp::Sub2x2, &[1, 2, 3]);
     let at = bytes
         .windows(2)

@@ -112,7 +112,8 @@ async fn a_picture_is_turned_upright_and_loses_its_metadata() {
     let desktop = stack.variant(&record.variants[0].key).await;
     assert_eq!(size(&desktop), (800, 1200));
     assert!(!contains(&desktop, b"Exif"));
-    // Red grew to the right and green downwards; a quarter turn clockwise makes red grow downwards and green to the left.
+    // Red grew to the right and green downwards; a quarter turn clockwise makes red grow downwards
+    // and green to the left.
     let pixels = image::load_from_memory(&desktop).unwrap().into_rgb8();
     let [top_left, bottom_left] = [pixels.get_pixel(20, 20), pixels.get_pixel(20, 1180)];
     assert!(

@@ -54,7 +54,8 @@ fn encode(
         .unwrap()
 }
 
-/// The same JPEG with an EXIF segment that says nothing but this orientation, and a GPS position that nobody should see.
+/// The same JPEG with an EXIF segment that says nothing but this orientation, and a GPS position
+/// that nobody should see.
 pub(crate) fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     let mut tiff = b"MM\0*\0\0\0\x08\0\x02".to_vec();
     tiff.extend([0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0]); // Orientation, SHORT
