@@ -4,6 +4,7 @@ Called by `up`. Hides how outputs of the stack become IMAGE_FLEET_* variables.
 """
 
 import argparse
+import os
 import pathlib
 import shlex
 import sys
@@ -91,6 +92,7 @@ def environment(arguments: argparse.Namespace, stack: dict) -> dict:
         "AWS_REGION": REGION,
         "AWS_ACCESS_KEY_ID": arguments.account,
         "AWS_SECRET_ACCESS_KEY": "local",
+        "NO_PROXY": os.environ.get("NO_PROXY", "127.0.0.1,localhost"),
     }
     return aws | {name: outputs[output] for name, output in VARIABLES.items()}
 

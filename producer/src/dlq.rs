@@ -31,11 +31,8 @@ pub async fn replay(arguments: Replay, output: Output) -> Result<ExitCode, Error
     let QueueSettings { arn, redrive, .. } = queue.settings().await?;
     let redrive = redrive
         .ok_or("the queue has no redrive policy: there is no dead-letter queue to replay")?;
-    let replayed = match queue
-        .start_move(&redrive.dead_letter_target_arn, &arn)
-        .await?
-    {
-        Some(()) => follow(&queue, &redrive).await?,
+    let replayed = match start(&queue, &redrive, &arn).await? {
+        Some(earlier) => follow(&queue, &redrive, earlier).await?,
         None => {
             eprintln!("the endpoint has no StartMessageMoveTask: moving the messages one by one");
             move_all(&queue.dead_letter_queue(&redrive).await?, &queue).await?
@@ -45,9 +42,25 @@ pub async fn replay(arguments: Replay, output: Output) -> Result<ExitCode, Error
     Ok(ExitCode::SUCCESS)
 }
 
-async fn follow(queue: &Queue, redrive: &Redrive) -> Result<Replayed, Error> {
+/// Has SQS begin a move. Returns when the move before it began, so that the two are not mistaken;
+/// `None` when the endpoint does not know moves.
+async fn start(queue: &Queue, redrive: &Redrive, to: &str) -> Result<Option<Option<i64>>, Error> {
+    let from = &redrive.dead_letter_target_arn;
+    // An endpoint that does not know moves refuses this too.
+    let earlier = queue
+        .latest_move(from)
+        .await
+        .ok()
+        .flatten()
+        .map(|task| task.started_at);
+    let started = queue.start_move(from, to).await?;
+    Ok(started.map(|()| earlier))
+}
+
+async fn follow(queue: &Queue, redrive: &Redrive, earlier: Option<i64>) -> Result<Replayed, Error> {
     loop {
-        match queue.latest_move(&redrive.dead_letter_target_arn).await? {
+        let task = queue.latest_move(&redrive.dead_letter_target_arn).await?;
+        match task.filter(|task| Some(task.started_at) != earlier) {
             Some(MoveTask { status, moved, .. }) if status == "COMPLETED" => {
                 return Ok(Replayed {
                     moved,
@@ -59,10 +72,11 @@ async fn follow(queue: &Queue, redrive: &Redrive) -> Result<Replayed, Error> {
                 status,
                 moved,
                 failure,
+                ..
             }) if status != "RUNNING" => {
+                let failure = failure.unwrap_or_default();
                 return Err(format!(
-                    "the move ended as {status} after {moved} messages: {}",
-                    failure.unwrap_or_default()
+                    "the move ended as {status} after {moved} messages: {failure}"
                 )
                 .into());
             }

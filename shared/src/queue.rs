@@ -78,6 +78,8 @@ pub enum Receipt {
 /// A move of messages off a dead-letter queue, as SQS performs it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MoveTask {
+    /// When it began, in milliseconds since 1970. Tells one move from the next.
+    pub started_at: i64,
     /// `RUNNING`, `COMPLETED`, `CANCELLING`, `CANCELLED` or `FAILED`.
     pub status: String,
     /// Messages moved so far.
@@ -276,6 +278,7 @@ impl Queue {
             .into_iter()
             .next()
             .map(|task| MoveTask {
+                started_at: task.started_timestamp,
                 status: task.status.unwrap_or_default(),
                 moved: u64::try_from(task.approximate_number_of_messages_moved).unwrap_or_default(),
                 failure: task.failure_reason,
@@ -345,9 +348,9 @@ fn says_lost(code: Option<&str>, message: Option<&str>) -> bool {
         .unwrap_or_default();
     match code {
         "ReceiptHandleIsInvalid" | "MessageNotInflight" => true,
-        "InvalidParameterValue" => {
-            message.is_some_and(|text| text.contains("does not exist or is not available"))
-        }
+        "InvalidParameterValue" => message.is_some_and(|text| {
+            text.contains("does not exist or is not available") || text.contains("has expired")
+        }),
         _ => false,
     }
 }
@@ -416,6 +419,7 @@ mod tests {
             .then_output(|| {
                 let task = ListMessageMoveTasksResultEntry::builder()
                     .status("COMPLETED")
+                    .started_timestamp(5)
                     .approximate_number_of_messages_moved(7);
                 ListMessageMoveTasksOutput::builder()
                     .results(task.build())
@@ -427,6 +431,7 @@ mod tests {
         assert_eq!(
             task,
             Some(MoveTask {
+                started_at: 5,
                 status: "COMPLETED".into(),
                 moved: 7,
                 failure: None

@@ -12,21 +12,20 @@ use std::time::Duration;
 use backoff::backoff::Backoff as _;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 
-/// The first redelivery comes within this time: long enough for a hiccup to pass, short enough not
-/// to be noticed.
-const FIRST_REDELIVERY: Duration = Duration::from_secs(2);
-/// No redelivery waits longer. Five receives then spread over minutes, an outage's usual length.
+/// The longest that the first redelivery waits: long enough for a hiccup to pass.
+const FIRST_REDELIVERY: Duration = Duration::from_secs(15);
+/// No redelivery waits longer. Five receives then spread over two to four minutes.
 const LAST_REDELIVERY: Duration = Duration::from_secs(300);
 
-/// How long a failed job stays hidden before its next receive: exponential in `receive_count`, with
-/// full jitter (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>), never under one second, the queue's resolution.
+/// How long a failed job stays hidden before its next receive: exponential in `receive_count`, half
+/// of it fixed and half of it jitter (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>),
+/// so that the receives that a queue allows are not spent on one short outage.
 pub fn redelivery_delay(receive_count: u32) -> Duration {
+    let doublings = receive_count.clamp(1, 16) - 1;
     let ceiling = FIRST_REDELIVERY
-        .saturating_mul(2u32.saturating_pow(receive_count.min(16)))
+        .saturating_mul(1 << doublings)
         .min(LAST_REDELIVERY);
-    Duration::from_millis(fastrand::u64(
-        1_000..=u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX),
-    ))
+    ceiling.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 /// Growing pauses between failed polls, without end: half a second at first, half a minute at most.
@@ -70,15 +69,19 @@ mod tests {
 
     #[test]
     fn redelivery_delays_grow_and_stay_within_their_bounds() {
-        let longest = |count| (0..500).map(|_| redelivery_delay(count)).max().unwrap();
-        assert!(longest(1) <= Duration::from_secs(4));
-        assert!(longest(5) > Duration::from_secs(30));
-        for count in [0, 1, 5, 1_000, u32::MAX] {
-            assert!(
-                (Duration::from_secs(1)..=LAST_REDELIVERY).contains(&redelivery_delay(count)),
-                "{count}"
-            );
-        }
+        let check = |count, least, most| {
+            let bounds = Duration::from_secs_f64(least)..=Duration::from_secs_f64(most);
+            for _ in 0..500 {
+                let delay = redelivery_delay(count);
+                assert!(bounds.contains(&delay), "{count}: {delay:?}");
+            }
+        };
+        check(0, 7.5, 15.0);
+        check(1, 7.5, 15.0);
+        check(2, 15.0, 30.0);
+        check(4, 60.0, 120.0);
+        check(6, 150.0, 300.0);
+        check(u32::MAX, 150.0, 300.0);
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl Consumer {
                 // It is answered all the same: dropping it would hide what it brings until its time is up.
                 self.start_draining();
                 if let Ok(Ok(received)) = timeout(wait + LAST_CALLS, poll).await {
-                    self.hand_back(received).await;
+                    let _ = timeout(LAST_CALLS, self.hand_back(received)).await;
                 }
                 None
             }
@@ -396,7 +396,9 @@ pub fn disposition(
         Failure::Job(error) => error.is_hopeless(),
         Failure::Panicked => false,
     };
-    if is_last(receive_count, max_receive_count) || (hopeless && max_receive_count.is_some()) {
+    // Beyond the maximum that was read at start, somebody has changed it: then nothing may spin.
+    let ends_there = max_receive_count.is_some_and(|max| receive_count <= max);
+    if ends_there && (hopeless || is_last(receive_count, max_receive_count)) {
         return Disposition::Retry(Duration::ZERO);
     }
     let asked = match failure {
@@ -474,6 +476,7 @@ mod tests {
         check(Failure::Job(JobError::Contended(5)), 1, MAX);
         check(Failure::Job(JobError::Contended(5)), 4, MAX);
         check(Failure::Panicked, 9, None);
+        check(Failure::Unreadable(Unreadable::Unknown), 6, MAX); // The maximum has been raised since.
         check(Failure::Unreadable(Unreadable::Unknown), 9, None); // No dead-letter queue: it must not spin.
     }
 

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use shared::catalog::{Catalog, Recorded};
+use shared::catalog::{Catalog, CatalogError, Recorded};
 use shared::identity::{ImageId, ObjectRef, SourceUrl};
 use shared::job::{Cause, Ingest, Job, Render};
 use shared::record::{
@@ -209,11 +209,12 @@ impl Pipeline {
         ))
     }
 
-    /// There is nothing to do but perhaps to tell: a new event, or one whose earlier receive may
-    /// have recorded the outcome and died before it told. Copies of an event that is answered
-    /// stay silent.
+    /// There is nothing to do but perhaps to tell: of a new event, or of an outcome whose worker may
+    /// have died before it told. Copies of an event that is answered stay silent.
     async fn skip(&self, known: &Record, tell: bool) -> Result<Outcome, JobError> {
-        if tell {
+        // Written in a redelivery: that may have been the last before the dead-letter queue, and a
+        // replayed message counts from one again.
+        if tell || known.attempts > 1 {
             self.stage("announce", self.announcer.announce(known))
                 .await?;
         }
@@ -277,9 +278,6 @@ impl Pipeline {
     }
 
     /// Records the outcome, retires what nobody names any more, announces.
-    ///
-    /// A redelivered message announces even what has refused its own outcome: an earlier receive of
-    /// it may have recorded that and died before it told.
     async fn conclude(
         &self,
         look: &Look,
@@ -290,7 +288,7 @@ impl Pipeline {
         let record = self.new_record(look, description, verdict);
         let guard = Guard::newer(&look.sequencer, look.known.as_ref());
         match self
-            .stage("record", self.catalog.put(&record, &guard))
+            .stage("record", self.put(&record, &guard, look))
             .await?
         {
             Recorded::Won { replaced } => {
@@ -303,16 +301,31 @@ impl Pipeline {
                 Ok(outcome)
             }
             Recorded::Lost { winner } => {
-                let superfluous = winner.as_ref().map(|winner| record.variants_not_in(winner));
+                let superfluous = winner.map(|winner| record.variants_not_in(&winner));
                 self.storage
                     .retire(&superfluous.unwrap_or_default())
                     .await?;
-                if let Some(winner) = winner.filter(|_| look.receive_count > 1) {
-                    self.stage("announce", self.announcer.announce(&winner))
-                        .await?;
-                }
                 Ok(Outcome::Skipped(Skip::Superseded))
             }
+        }
+    }
+
+    /// Who is refused because of the very outcome that it has come to has won, or as good as: the
+    /// answer to its write was lost and the SDK has repeated it, or somebody else came to the same
+    /// and may have died before it told.
+    async fn put(
+        &self,
+        record: &Record,
+        guard: &Guard,
+        look: &Look,
+    ) -> Result<Recorded, CatalogError> {
+        match self.catalog.put(record, guard).await? {
+            Recorded::Lost {
+                winner: Some(winner),
+            } if winner.notification_id == record.notification_id => Ok(Recorded::Won {
+                replaced: look.known.clone().map(Box::new),
+            }),
+            recorded => Ok(recorded),
         }
     }
 
@@ -340,7 +353,7 @@ impl Pipeline {
         };
         let record = self.new_record(&look, description, Verdict::Failed(reason));
         let guard = Guard::unchanged(&look.sequencer, look.known.as_ref());
-        if let Recorded::Won { .. } = self.catalog.put(&record, &guard).await? {
+        if let Recorded::Won { .. } = self.put(&record, &guard, &look).await? {
             self.announcer.announce(&record).await?;
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 
 use shared::catalog::Catalog;
@@ -47,7 +48,12 @@ pub enum StartError {
 pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
     let config = shared::aws::config().await;
     let queue = Queue::new(&config, &settings.queue_url);
-    let queue_settings = queue.settings().await?;
+    let mut shutdown = pin!(shutdown);
+    let queue_settings = tokio::select! {
+        biased;
+        () = &mut shutdown => return Ok(()),
+        settings = queue.settings() => settings?,
+    };
     let metrics = Arc::new(Metrics::new(settings.slots));
     let health = Arc::new(Health::default());
 

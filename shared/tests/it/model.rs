@@ -31,7 +31,7 @@ enum Broken {
     ObjectIsReadBeforeTheRecord,
     MessageIsDeletedFirst,
     SkippedRedeliveriesAreNotAnnounced,
-    RefusedRedeliveriesAreNotAnnounced,
+    RefusalsByTheSameOutcomeAreNotAnnounced,
     VariantsAreNamedByContentAlone,
 }
 
@@ -203,7 +203,7 @@ impl Model {
                 world.superseded &= !variants; // Writing an object anew takes its tags away.
                 vec![Step::Put { mine, seen }]
             }
-            Step::Put { mine, seen } => self.put(&mut world, task.message, mine, seen),
+            Step::Put { mine, seen } => self.put(&mut world, mine, seen),
             Step::Advance { known, event } => self.advance(&mut world, task.message, known, event),
             Step::Retire(variants) => {
                 world.superseded |= variants;
@@ -306,13 +306,7 @@ impl Model {
     }
 
     /// `Pipeline::conclude`.
-    fn put(
-        &mut self,
-        world: &mut World,
-        message: Message,
-        mine: Index,
-        seen: Option<Index>,
-    ) -> Vec<Step> {
+    fn put(&mut self, world: &mut World, mine: Index, seen: Option<Index>) -> Vec<Step> {
         let record = self.record(mine);
         let existing = world.record.map(|index| self.record(index));
         let known = seen.map(|seen| self.record(seen));
@@ -322,6 +316,8 @@ impl Model {
             }
             _ => Guard::newer(&record.sequencer, known),
         };
+        let same =
+            existing.is_some_and(|existing| existing.notification_id == record.notification_id);
         let won = guard.admits(existing.map(Record::stamp))
             || self.broken == Broken::OutcomesAreNotOrdered;
         let superfluous = match existing {
@@ -335,7 +331,7 @@ impl Model {
         let mut steps = vec![Step::Retire(superfluous)];
         match world.record {
             Some(winner) if !won => {
-                if message.repeated && self.broken != Broken::RefusedRedeliveriesAreNotAnnounced {
+                if same && self.broken != Broken::RefusalsByTheSameOutcomeAreNotAnnounced {
                     steps.push(Step::Announce(winner));
                 }
             }
@@ -545,7 +541,7 @@ fn the_model_notices_when_a_rule_of_the_design_is_taken_out() {
         Broken::ObjectIsReadBeforeTheRecord,
         Broken::MessageIsDeletedFirst,
         Broken::SkippedRedeliveriesAreNotAnnounced,
-        Broken::RefusedRedeliveriesAreNotAnnounced,
+        Broken::RefusalsByTheSameOutcomeAreNotAnnounced,
         Broken::VariantsAreNamedByContentAlone,
     ] {
         let (wrong, worlds) = Model::new(broken).explore(start(0, 2, 1));

@@ -20,13 +20,11 @@ const SCALES: [ScalingFactor; 4] = [
     ScalingFactor::ONE,
 ];
 
-/// What libjpeg mentions about files that are complete: bytes between segments, headers from the
-/// future.
-const HARMLESS_WARNINGS: [&str; 3] = [
-    "extraneous bytes before marker",
-    "unknown JFIF revision",
-    "Unknown Adobe color transform",
-];
+/// What reading a PNG's header may allocate: a row of any width, and any honest colour profile.
+const MAX_PNG_HEADER_BYTES: u64 = 64 << 20;
+
+/// What libjpeg says of files that have bytes between their segments, as some cameras leave them.
+const HARMLESS_WARNING: &str = "extraneous bytes before marker";
 
 /// A decoded picture.
 #[derive(Debug)]
@@ -94,7 +92,7 @@ fn decode_jpeg(
     };
     decoder
         .decompress(bytes, image)
-        .or_else(|error| tolerate(&error))?;
+        .or_else(|error| tolerate(&error, bytes))?;
     if format == PixelFormat::CMYK {
         pixels = cmyk_to_rgb(&pixels, has_adobe_marker(bytes));
     }
@@ -106,13 +104,13 @@ fn decode_jpeg(
 }
 
 /// A picture that is cut off or damaged is rejected: half of it in gray is not what anybody
-/// uploaded.
-fn tolerate(error: &turbojpeg::Error) -> Result<(), Rejection> {
+/// uploaded. libjpeg tells only its first warning, so after a harmless one the end is looked for:
+/// within a scan its bytes cannot occur.
+fn tolerate(error: &turbojpeg::Error, bytes: &[u8]) -> Result<(), Rejection> {
+    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
+    let ends = last([0xff, 0xd9]) > last([0xff, 0xda]);
     let text = error.to_string();
-    if HARMLESS_WARNINGS
-        .iter()
-        .any(|harmless| text.contains(harmless))
-    {
+    if text.contains(HARMLESS_WARNING) && ends {
         Ok(())
     } else {
         Err(Rejection::corrupt(text))
@@ -151,8 +149,11 @@ fn has_adobe_marker(bytes: &[u8]) -> bool {
 }
 
 fn decode_png(bytes: &[u8], limits: &Limits) -> Result<Decoded, Rejection> {
-    let mut decoder = PngDecoder::with_limits(Cursor::new(bytes), ImageLimits::no_limits())
-        .map_err(Rejection::corrupt)?;
+    // The constructor inflates an embedded profile, which a few bytes can make gigabytes of.
+    let mut header_limits = ImageLimits::no_limits();
+    header_limits.max_alloc = Some(MAX_PNG_HEADER_BYTES);
+    let mut decoder =
+        PngDecoder::with_limits(Cursor::new(bytes), header_limits).map_err(Rejection::corrupt)?;
     let (width, height) = decoder.dimensions();
     checked_size(width.into(), height.into(), limits)?;
     let mut allocations = ImageLimits::default();

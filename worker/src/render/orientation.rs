@@ -13,8 +13,11 @@ pub(super) struct Orientation(u8);
 impl Orientation {
     /// As the file's EXIF says; upright when it says nothing that makes sense.
     pub(super) fn of(bytes: &[u8]) -> Self {
-        let exif = Reader::new()
-            .read_from_container(&mut Cursor::new(bytes))
+        let mut reader = Reader::new();
+        reader.continue_on_error(true); // Editors damage other fields often enough.
+        let exif = reader.read_from_container(&mut Cursor::new(bytes));
+        let exif = exif
+            .or_else(|error| error.distill_partial_result(|_| ()))
             .ok();
         let value = exif.and_then(|exif| {
             exif.get_field(Tag::Orientation, In::PRIMARY)?

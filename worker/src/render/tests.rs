@@ -193,3 +193,75 @@ fn too_many_pixels_are_refused_by_the_header() {
         rejection.detail
     );
 }
+
+#[test]
+fn a_profile_that_inflates_to_gigabytes_takes_no_memory() {
+    let mut deflated = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..1_024 {
+        std::io::Write::write_all(&mut deflated, &zeros).unwrap();
+    }
+    let profile = [&b"bomb\0\0"[..], &deflated.finish().unwrap()].concat();
+    let scanline = {
+        let mut deflated = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut deflated, &[0, 90]).unwrap();
+        deflated.finish().unwrap()
+    };
+    let header = [0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0];
+    let chunks = [
+        (b"IHDR", &header[..]),
+        (b"iCCP", &profile),
+        (b"IDAT", &scanline),
+        (b"IEND", &[]),
+    ];
+    let bytes = chunks
+        .iter()
+        .fold(b"\x89PNG\r\n\x1a\n".to_vec(), |file, (name, data)| {
+            let length = u32::try_from(data.len()).unwrap().to_be_bytes();
+            let mut checksum = flate2::Crc::new();
+            checksum.update(&name[..]);
+            checksum.update(data);
+            [
+                &file,
+                &length[..],
+                &name[..],
+                data,
+                &checksum.sum().to_be_bytes(),
+            ]
+            .concat()
+        });
+    let before = peak_memory_kib();
+    assert_eq!(rendered(&bytes, "a=1").variants.len(), 1);
+    let grown = peak_memory_kib() - before;
+    assert!(
+        grown < 300 << 10,
+        "{grown} KiB for a file of {} bytes",
+        bytes.len()
+    );
+}
+
+fn peak_memory_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn stray_bytes_do_not_hide_that_a_file_is_cut_off() {
+    let whole = jpeg(300, 200, PixelFormat::RGB, Subsamp::Sub2x2, &[1, 2, 3]);
+    let end = whole.len() - 2;
+    let stray = [&whole[..end], &[0x12, 0x34, 0x56], &whole[end..]].concat();
+    assert_eq!(
+        rendered(&stray, "a=100").variants.len(),
+        1,
+        "bytes before the end do no harm"
+    );
+    assert_eq!(
+        code(&stray[..end + 3]),
+        RejectionCode::Corrupt,
+        "but there must be one"
+    );
+}
