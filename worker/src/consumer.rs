@@ -178,7 +178,6 @@ impl Consumer {
                 "the queue has no dead-letter queue: what fails comes back until it expires"
             );
         }
-        self.health.set_polls(true); // It has just told its settings.
     }
 
     fn report_failed_poll(&self, error: &QueueError, pauses: &mut PollPauses) -> Duration {

@@ -56,6 +56,7 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Resu
     };
     let metrics = Arc::new(Metrics::new(settings.slots));
     let health = Arc::new(Health::default());
+    health.set_polls(true); // The queue has just told its settings.
 
     let listener = TcpListener::bind(settings.listen).await;
     let listener = listener.map_err(|source| StartError::Listen {

@@ -63,8 +63,10 @@ async fn sigterm_finishes_what_is_in_flight_and_leaves_nothing_hidden() {
     let mut worker = stack.worker(&["--slots", "3"]);
     wait_until_hidden(&stack, 3).await;
     worker.terminate();
-    let (status, text) = worker.get("/readyz").await;
-    assert_eq!((status, text.as_str()), (503, "draining\n"));
+    let draining = (503, "draining\n".to_owned());
+    while worker.get("/readyz").await != draining {
+        tokio::time::sleep(Duration::from_millis(10)).await; // The signal is on its way.
+    }
     assert_eq!(worker.exit_code().await, Some(0));
 
     let url = stack.queue_url().to_owned();
