@@ -141,23 +141,6 @@ impl Queue {
         read_settings(&answer.attributes.unwrap_or_default()).map_err(error)
     }
 
-    /// About how many messages wait to be received.
-    pub async fn depth(&self) -> Result<u64, QueueError> {
-        let request = self.client.get_queue_attributes().queue_url(&self.url);
-        let answer = request
-            .attribute_names(Attribute::ApproximateNumberOfMessages)
-            .send()
-            .await;
-        let attributes = answer
-            .map_err(|source| failure("measure queue", &self.url, source))?
-            .attributes
-            .unwrap_or_default();
-        let depth = attributes
-            .get(&Attribute::ApproximateNumberOfMessages)
-            .and_then(|text| text.parse().ok());
-        depth.ok_or_else(|| failure("measure queue", &self.url, "no depth in the answer"))
-    }
-
     /// Waits up to `wait` for messages and returns at most `max` of them, and never more than
     /// [`MAX_BATCH`].
     pub async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<Message>, QueueError> {

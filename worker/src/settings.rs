@@ -155,8 +155,8 @@ impl Settings {
         Self::check(Arguments::parse())
     }
 
-    /// From environment-like pairs, for tests that run a worker in their own process.
-    pub fn from_variables<'a>(
+    #[cfg(test)]
+    fn from_variables<'a>(
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Mistakes> {
         let flag = |name: &str| {
