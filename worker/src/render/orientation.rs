@@ -111,6 +111,24 @@ mod tests {
         check(8, 2, [4, 1, 5, 2, 6, 3]); // needs a quarter turn counterclockwise
     }
 
+    /// Orientation 6, then a GPS directory that lies beyond the end of the file.
+    #[test]
+    fn a_damaged_field_does_not_cost_the_orientation() {
+        let orientation = [0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0];
+        let gps = [0x88, 0x25, 0, 4, 0, 0, 0, 1, 0x7f, 0, 0, 0];
+        let tiff = [b"MM\0*\0\0\0\x08\0\x02", &orientation[..], &gps, &[0; 4]].concat();
+        let length = u16::try_from(2 + 6 + tiff.len()).unwrap().to_be_bytes();
+        let file = [
+            b"\xff\xd8\xff\xe1",
+            &length[..],
+            b"Exif\0\0",
+            &tiff,
+            b"\xff\xd9",
+        ]
+        .concat();
+        assert_eq!(Orientation::of(&file), Orientation(6));
+    }
+
     #[test]
     fn a_file_without_sensible_exif_is_upright() {
         assert_eq!(Orientation::of(b"\xff\xd8\xff\xd9"), Orientation(1));
