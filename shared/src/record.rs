@@ -151,12 +151,28 @@ pub struct Picture {
     pub width: u32,
     /// Pixels, after orientation.
     pub height: u32,
-    /// `jpeg` or `png`, by its bytes.
+    /// `jpeg`, `png`, `gif`, `webp`, `tiff`, `bmp` or `avif`, by its bytes.
     pub format: String,
     /// The EXIF orientation that was applied, 1 to 8; 1 is upright.
     pub orientation: u8,
-    /// Whether any pixel may be transparent.
+    /// Whether any pixel is less than opaque.
     pub has_alpha: bool,
+    /// Whether it has more than one frame.
+    #[serde(default)]
+    pub animated: bool,
+    /// Maker and model, from EXIF.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub camera: Option<String>,
+    /// When it was taken, from EXIF: ISO 8601, local time, with an offset only where the camera knew
+    /// one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captured_at: Option<String>,
+    /// ThumbHash (<https://evanw.github.io/thumbhash/>), in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbhash: Option<String>,
+    /// `#rrggbb`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dominant_colour: Option<String>,
 }
 
 /// A rendered picture in the variants bucket.
@@ -172,7 +188,7 @@ pub struct StoredVariant {
     pub width: u32,
     /// Pixels.
     pub height: u32,
-    /// `jpeg` or `png`.
+    /// `jpeg`, `png`, `webp`, `gif` or `avif`.
     pub format: String,
     /// Size in bytes.
     pub bytes: u64,

@@ -97,7 +97,7 @@ impl Ingester {
         Ok(Self {
             client,
             allow_private,
-            max_bytes: settings.limits.max_bytes,
+            max_bytes: settings.render.limits.max_bytes,
             timeout: settings.ingest_timeout,
         })
     }

@@ -10,11 +10,14 @@ pub mod metrics;
 pub mod outcome;
 pub mod pipeline;
 pub mod render;
+pub mod renderer;
 pub mod settings;
 pub mod storage;
 pub mod turns;
 pub mod variant_key;
 
+mod files;
 mod run;
 
+pub use files::render_files;
 pub use run::{StartError, run, stop_signal};

@@ -23,7 +23,8 @@ use crate::announce::Announcer;
 use crate::ingest::{IngestError, Ingester};
 use crate::metrics::Metrics;
 use crate::outcome::{JobError, Outcome, Skip};
-use crate::render::{self, Rejection, Rendered, Variant};
+use crate::render::{Rejection, Rendered, Variant};
+use crate::renderer::Renderer;
 use crate::settings::Settings;
 use crate::storage::{Description, Fetched, NamedVariant, Original, Storage};
 use crate::turns::Turns;
@@ -50,7 +51,9 @@ pub struct Pipeline {
     pub renders: Arc<Semaphore>,
     /// Copies of one event wait for each other.
     pub turns: Turns,
-    /// What to make, and of what.
+    /// What to make of a picture.
+    pub renderer: Renderer,
+    /// Where from and where to.
     pub settings: Settings,
 }
 
@@ -184,7 +187,7 @@ impl Pipeline {
     }
 
     async fn fetch(&self, look: &Look, cause: &Cause) -> Result<Fetched, JobError> {
-        let recipe_id = self.settings.recipe.id();
+        let recipe_id = self.renderer.recipe_id();
         let answered = look
             .known
             .as_ref()
@@ -224,11 +227,11 @@ impl Pipeline {
     async fn render(&self, bytes: Vec<u8>) -> Result<Result<Rendered, Rejection>, JobError> {
         let permit = Arc::clone(&self.renders).acquire_owned().await;
         let permit = permit.expect("the semaphore is never closed");
-        let (recipe, limits) = (self.settings.recipe.clone(), self.settings.limits);
+        let renderer = self.renderer.clone();
         // The permit goes along: a cancelled job's rendering runs on, and counts until it ends.
         let rendered = spawn_blocking(move || {
             let _permit = permit;
-            render::render(&bytes, &recipe, &limits)
+            renderer.render(&bytes)
         });
         self.stage("render", rendered)
             .await
@@ -271,8 +274,9 @@ impl Pipeline {
         look: &Look,
         description: Description,
     ) -> Result<Outcome, JobError> {
-        let max_bytes = self.settings.limits.max_bytes;
-        let rejection = Rejection::too_many_bytes(&description.source, max_bytes);
+        let max_bytes = self.settings.render.limits.max_bytes;
+        let rejection =
+            Rejection::too_many_bytes(description.source.size.unwrap_or_default(), max_bytes);
         self.conclude(look, description, Verdict::Rejected(rejection))
             .await
     }
@@ -384,7 +388,7 @@ impl Pipeline {
             sequencer: look.sequencer.clone(),
             status,
             reason,
-            recipe_id: self.settings.recipe.id().to_owned(),
+            recipe_id: self.renderer.recipe_id().to_owned(),
             picture,
             variants,
             attempts: look.receive_count,
@@ -396,7 +400,7 @@ impl Pipeline {
     }
 
     fn outcome_id(&self, look: &Look, source: &Source, status: Status) -> uuid::Uuid {
-        let (etag, recipe_id) = (source.etag.as_deref(), self.settings.recipe.id());
+        let (etag, recipe_id) = (source.etag.as_deref(), self.renderer.recipe_id());
         let Look {
             image_id,
             sequencer,

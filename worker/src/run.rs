@@ -16,6 +16,7 @@ use crate::http::{self, Health};
 use crate::ingest::{IngestSetupError, Ingester};
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
+use crate::renderer::{Renderer, RendererError};
 use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::turns::Turns;
@@ -38,6 +39,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The watermark is not there, or is no picture.
+    #[error(transparent)]
+    Renderer(#[from] RendererError),
     /// The HTTP client for URLs cannot be built.
     #[error(transparent)]
     Ingest(#[from] IngestSetupError),
@@ -54,6 +58,7 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Resu
         () = &mut shutdown => return Ok(()),
         settings = queue.settings() => settings?,
     };
+    let renderer = Renderer::new(&settings.render).await?;
     let metrics = Arc::new(Metrics::new(settings.slots));
     let health = Arc::new(Health::default());
     health.set_polls(true); // The queue has just told its settings.
@@ -77,6 +82,7 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Resu
         metrics: Arc::clone(&metrics),
         renders: Arc::new(tokio::sync::Semaphore::new(settings.cores)),
         turns: Turns::default(),
+        renderer,
         settings: settings.clone(),
     };
     let consumer = Consumer::new(queue, queue_settings, pipeline, metrics, health, &settings);

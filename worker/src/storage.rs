@@ -111,7 +111,7 @@ impl Storage {
             } else {
                 REPLACEABLE
             },
-            max_source_bytes: settings.limits.max_bytes,
+            max_source_bytes: settings.render.limits.max_bytes,
         }
     }
 
@@ -260,6 +260,23 @@ impl Storage {
             _ => Ok(()),
         }
     }
+}
+
+/// Reads an object that is no picture of anybody's: a watermark.
+pub async fn read(config: &SdkConfig, object: &ObjectRef) -> Result<Vec<u8>, StorageError> {
+    let error = |source| failure("read", &object.bucket, &object.key, source);
+    let client = Client::new(config);
+    let request = client.get_object().bucket(&object.bucket).key(&object.key);
+    let answer = request
+        .send()
+        .await
+        .map_err(|source| error(source.into()))?;
+    let bytes = answer
+        .body
+        .collect()
+        .await
+        .map_err(|source| error(source.into()))?;
+    Ok(bytes.to_vec())
 }
 
 fn describe(object: &ObjectRef, answer: &GetObjectOutput) -> Description {

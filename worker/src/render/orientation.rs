@@ -1,9 +1,6 @@
 //! How a picture must be turned to stand upright, by its EXIF (CIPA DC-008, tag 0x0112).
 
-use std::io::Cursor;
-
-use exif::{In, Reader, Tag};
-
+use super::geometry::{Size, Window};
 use super::pixels::Pixels;
 
 /// One of the eight ways a picture can lie.
@@ -11,25 +8,15 @@ use super::pixels::Pixels;
 pub(super) struct Orientation(u8);
 
 impl Orientation {
-    /// As the file's EXIF says; upright when it says nothing that makes sense.
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        let mut reader = Reader::new();
-        reader.continue_on_error(true); // Editors damage other fields often enough.
-        let exif = reader.read_from_container(&mut Cursor::new(bytes));
-        let exif = exif
-            .or_else(|error| error.distill_partial_result(|_| ()))
-            .ok();
-        let value = exif.and_then(|exif| {
-            exif.get_field(Tag::Orientation, In::PRIMARY)?
-                .value
-                .get_uint(0)
-        });
-        Self(
-            value
-                .and_then(|value| u8::try_from(value).ok())
-                .filter(|value| (1..=8).contains(value))
-                .unwrap_or(1),
-        )
+    /// Nothing to turn.
+    pub(super) const UPRIGHT: Self = Self(1);
+
+    /// As EXIF writes it; upright when that makes no sense.
+    pub(super) fn from_exif(value: Option<u32>) -> Self {
+        match value {
+            Some(value @ 1..=8) => Self(value as u8),
+            _ => Self::UPRIGHT,
+        }
     }
 
     /// 1 to 8; 1 is upright.
@@ -37,48 +24,111 @@ impl Orientation {
         self.0
     }
 
-    /// The upright size of a picture that lies as `width` x `height`. Also the way back.
-    pub(super) fn upright(self, width: u32, height: u32) -> (u32, u32) {
+    /// The upright size of a picture that lies as `size`. Also the way back.
+    pub(super) fn upright(self, size: Size) -> Size {
         if self.swaps_sides() {
-            (height, width)
+            size.turned()
         } else {
-            (width, height)
+            size
         }
     }
 
-    fn swaps_sides(self) -> bool {
+    /// Whether width and height change places.
+    pub(super) fn swaps_sides(self) -> bool {
         self.0 >= 5
     }
 
-    /// The picture, upright.
-    pub(super) fn apply(self, pixels: &Pixels) -> Pixels {
-        let (width, height) = self.upright(pixels.width(), pixels.height());
-        let channels = pixels.layout().channels();
-        let stride = pixels.width() as usize * channels;
-        let mut bytes = Vec::with_capacity(pixels.bytes().len());
-        for y in 0..height {
-            for x in 0..width {
-                let (from_x, from_y) = self.origin(x, y, pixels.width(), pixels.height());
-                let at = from_y as usize * stride + from_x as usize * channels;
-                bytes.extend_from_slice(&pixels.bytes()[at..at + channels]);
-            }
-        }
-        Pixels::new(width, height, pixels.layout(), bytes)
+    /// Whether the upright picture begins on the right, or at the bottom, of the lying one.
+    fn begins_at_the_end(self) -> (bool, bool) {
+        (
+            matches!(self.0, 2 | 3 | 7 | 8),
+            matches!(self.0, 3 | 4 | 6 | 7),
+        )
     }
 
-    /// Where the upright pixel `x`, `y` lies in a picture of `width` x `height`.
-    fn origin(self, x: u32, y: u32, width: u32, height: u32) -> (u32, u32) {
-        let (right, bottom) = (width - 1, height - 1);
-        match self.0 {
-            2 => (right - x, y),
-            3 => (right - x, bottom - y),
-            4 => (x, bottom - y),
-            5 => (y, x),
-            6 => (y, bottom - x),
-            7 => (right - y, bottom - x),
-            8 => (right - y, x),
-            _ => (x, y),
+    /// Where a window of the upright picture is in the lying one.
+    pub(super) fn lying(self, window: Window) -> Window {
+        let Window {
+            left,
+            top,
+            width,
+            height,
+        } = window;
+        let (from_right, from_bottom) = self.begins_at_the_end();
+        let (left, top, width, height) = if self.swaps_sides() {
+            (top, left, height, width)
+        } else {
+            (left, top, width, height)
+        };
+        Window {
+            left: if from_right { 1.0 - left - width } else { left },
+            top: if from_bottom { 1.0 - top - height } else { top },
+            width,
+            height,
         }
+    }
+
+    /// `window`, grown from what shows `size` pixels to what shows `padded` ones, away from where
+    /// the upright picture begins. All as they lie.
+    pub(super) fn padded(self, window: Window, size: Size, padded: (u32, u32)) -> Window {
+        let (from_right, from_bottom) = self.begins_at_the_end();
+        let width = window.width * f64::from(padded.0) / f64::from(size.width);
+        let height = window.height * f64::from(padded.1) / f64::from(size.height);
+        let back = |from_end: bool, start: f64, old: f64, new: f64| {
+            if from_end { start + old - new } else { start }
+        };
+        Window {
+            left: back(from_right, window.left, window.width, width),
+            top: back(from_bottom, window.top, window.height, height),
+            width,
+            height,
+        }
+    }
+
+    /// The picture, upright.
+    pub(super) fn apply(self, pixels: Pixels) -> Pixels {
+        if self == Self::UPRIGHT {
+            return pixels;
+        }
+        match pixels.layout().channels() {
+            1 => self.turned::<1>(&pixels),
+            3 => self.turned::<3>(&pixels),
+            _ => self.turned::<4>(&pixels),
+        }
+    }
+
+    fn turned<const N: usize>(self, pixels: &Pixels) -> Pixels {
+        let lying = pixels.size();
+        let upright = self.upright(lying);
+        let width = lying.width as usize;
+        let (source, _) = pixels.bytes().as_chunks::<N>();
+        // Along an upright row, the lying position moves by a constant step.
+        let (from_right, from_bottom) = self.begins_at_the_end();
+        let column_step = if from_right { -1 } else { 1 };
+        let row_step = if from_bottom {
+            -(width as isize)
+        } else {
+            width as isize
+        };
+        let origin = (if from_right { width - 1 } else { 0 })
+            + (if from_bottom {
+                (lying.height as usize - 1) * width
+            } else {
+                0
+            });
+        let (step, line_step) = if self.swaps_sides() {
+            (row_step, column_step)
+        } else {
+            (column_step, row_step)
+        };
+        let mut bytes = Vec::with_capacity(pixels.bytes().len());
+        for y in 0..upright.height as isize {
+            let start = origin as isize + y * line_step;
+            for x in 0..upright.width as isize {
+                bytes.extend_from_slice(&source[(start + x * step) as usize]);
+            }
+        }
+        Pixels::new(upright, pixels.layout(), bytes)
     }
 }
 
@@ -89,49 +139,48 @@ mod tests {
 
     /// A picture of 3 x 2 gray pixels, as it lies, for each orientation of the upright `1 2 3 / 4 5
     /// 6`.
-    fn check(orientation: u8, width: u32, lying: [u8; 6]) {
-        let lying = Pixels::new(width, 6 / width, Layout::Gray, lying.to_vec());
-        let upright = Orientation(orientation).apply(&lying);
-        assert_eq!(
-            (upright.width(), upright.height(), upright.bytes()),
-            (3, 2, &[1, 2, 3, 4, 5, 6][..]),
-            "{orientation}"
-        );
-    }
+    const LYING: [(u8, u32, [u8; 6]); 8] = [
+        (1, 3, [1, 2, 3, 4, 5, 6]),
+        (2, 3, [3, 2, 1, 6, 5, 4]), // mirrored
+        (3, 3, [6, 5, 4, 3, 2, 1]), // upside down
+        (4, 3, [4, 5, 6, 1, 2, 3]), // mirrored upside down
+        (5, 2, [1, 4, 2, 5, 3, 6]), // mirrored along the main diagonal
+        (6, 2, [3, 6, 2, 5, 1, 4]), // needs a quarter turn clockwise
+        (7, 2, [6, 3, 5, 2, 4, 1]), // mirrored along the other diagonal
+        (8, 2, [4, 1, 5, 2, 6, 3]), // needs a quarter turn counterclockwise
+    ];
 
     #[test]
     fn every_orientation_comes_out_upright() {
-        check(1, 3, [1, 2, 3, 4, 5, 6]);
-        check(2, 3, [3, 2, 1, 6, 5, 4]); // mirrored
-        check(3, 3, [6, 5, 4, 3, 2, 1]); // upside down
-        check(4, 3, [4, 5, 6, 1, 2, 3]); // mirrored upside down
-        check(5, 2, [1, 4, 2, 5, 3, 6]); // mirrored along the main diagonal
-        check(6, 2, [3, 6, 2, 5, 1, 4]); // needs a quarter turn clockwise
-        check(7, 2, [6, 3, 5, 2, 4, 1]); // mirrored along the other diagonal
-        check(8, 2, [4, 1, 5, 2, 6, 3]); // needs a quarter turn counterclockwise
-    }
-
-    /// Orientation 6, then a GPS directory that lies beyond the end of the file.
-    #[test]
-    fn a_damaged_field_does_not_cost_the_orientation() {
-        let orientation = [0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0];
-        let gps = [0x88, 0x25, 0, 4, 0, 0, 0, 1, 0x7f, 0, 0, 0];
-        let tiff = [b"MM\0*\0\0\0\x08\0\x02", &orientation[..], &gps, &[0; 4]].concat();
-        let length = u16::try_from(2 + 6 + tiff.len()).unwrap().to_be_bytes();
-        let file = [
-            b"\xff\xd8\xff\xe1",
-            &length[..],
-            b"Exif\0\0",
-            &tiff,
-            b"\xff\xd9",
-        ]
-        .concat();
-        assert_eq!(Orientation::of(&file), Orientation(6));
+        for (orientation, width, bytes) in LYING {
+            let lying = Pixels::new(Size::new(width, 6 / width), Layout::Gray, bytes.to_vec());
+            let upright = Orientation(orientation).apply(lying);
+            assert_eq!(upright.size(), Size::new(3, 2), "{orientation}");
+            assert_eq!(upright.bytes(), [1, 2, 3, 4, 5, 6], "{orientation}");
+        }
     }
 
     #[test]
-    fn a_file_without_sensible_exif_is_upright() {
-        assert_eq!(Orientation::of(b"\xff\xd8\xff\xd9"), Orientation(1));
-        assert_eq!(Orientation::of(b""), Orientation(1));
+    fn a_window_of_the_upright_picture_is_found_in_the_lying_one() {
+        // The upper right pixel, a 3.
+        let window = Window {
+            left: 2.0 / 3.0,
+            top: 0.0,
+            width: 1.0 / 3.0,
+            height: 0.5,
+        };
+        for (orientation, width, bytes) in LYING {
+            let size = Size::new(width, 6 / width);
+            let Window { left, top, .. } = Orientation(orientation).lying(window).of(size.extent());
+            let at = (top.round() as u32 * width + left.round() as u32) as usize;
+            assert_eq!(bytes[at], 3, "{orientation}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_upright() {
+        for value in [None, Some(0), Some(9), Some(65_536 + 6)] {
+            assert_eq!(Orientation::from_exif(value), Orientation::UPRIGHT);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use shared::record::{Reason, Source};
+use shared::record::Reason;
 
 use super::Limits;
 use crate::variant_key::KeyTemplate;
@@ -15,8 +15,10 @@ pub enum RejectionCode {
     Corrupt,
     /// It is not a picture, or not of a supported format.
     UnsupportedFormat,
-    /// Too many bytes or pixels.
+    /// Too many bytes, pixels or frames.
     TooLarge,
+    /// Rendering it takes too long.
+    TooSlow,
     /// Its variants cannot be named.
     KeyTooLong,
     /// The server refuses it: 404, 403, …
@@ -26,10 +28,11 @@ pub enum RejectionCode {
 }
 
 impl RejectionCode {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Corrupt,
         Self::UnsupportedFormat,
         Self::TooLarge,
+        Self::TooSlow,
         Self::KeyTooLong,
         Self::UrlRefused,
         Self::UrlForbidden,
@@ -41,6 +44,7 @@ impl RejectionCode {
             Self::Corrupt => "corrupt",
             Self::UnsupportedFormat => "unsupported_format",
             Self::TooLarge => "too_large",
+            Self::TooSlow => "too_slow",
             Self::KeyTooLong => "key_too_long",
             Self::UrlRefused => "url_refused",
             Self::UrlForbidden => "url_forbidden",
@@ -88,20 +92,16 @@ impl Rejection {
     pub fn unsupported(what: impl fmt::Display) -> Self {
         Self {
             code: RejectionCode::UnsupportedFormat,
-            detail: format!("{what} is not supported: use JPEG or PNG"),
+            detail: format!("{what} is not supported: use JPEG, PNG, WebP, GIF, TIFF or BMP"),
         }
     }
 
     /// More bytes than allowed.
-    pub fn too_many_bytes(source: &Source, max_bytes: u64) -> Self {
-        let size = source.size.unwrap_or_default();
+    pub fn too_many_bytes(size: u64, max_bytes: u64) -> Self {
         let detail = format!(
             "the file has {size} bytes, at most {max_bytes} are allowed: raise --max-source-bytes or upload a smaller one"
         );
-        Self {
-            code: RejectionCode::TooLarge,
-            detail,
-        }
+        Self::too_large(detail)
     }
 
     /// More pixels than allowed.
@@ -110,6 +110,57 @@ impl Rejection {
         let detail = format!(
             "{width}x{height} pixels are more than the {max} allowed: raise --max-pixels or upload a smaller picture"
         );
+        Self::too_large(detail)
+    }
+
+    /// Wider or taller than any picture.
+    pub(super) fn too_long(width: u64, height: u64, max_side: u32) -> Self {
+        Self::too_large(format!(
+            "{width}x{height} pixels are too long, no side may have more than {max_side}: upload a smaller picture"
+        ))
+    }
+
+    /// More frames than allowed.
+    pub(super) fn too_many_frames(frames: u32, limits: &Limits) -> Self {
+        let max = limits.max_frames;
+        Self::too_large(format!(
+            "an animation of {frames} or more frames has more than the {max} allowed: raise --max-frames, upload a shorter one or make no animated variants"
+        ))
+    }
+
+    /// More pixels in all frames than allowed.
+    pub(super) fn too_many_animation_pixels(pixels: u64, limits: &Limits) -> Self {
+        let max = limits.max_animation_pixels();
+        Self::too_large(format!(
+            "all frames together have {pixels} pixels, more than the {max} allowed (5 times --max-pixels): upload a smaller animation or make no animated variants"
+        ))
+    }
+
+    /// Longer than allowed.
+    pub(super) fn too_long_an_animation(max_seconds: u64) -> Self {
+        Self::too_large(format!(
+            "an animation may last {max_seconds} seconds: upload a shorter one or make no animated variants"
+        ))
+    }
+
+    /// More metadata than any honest file has.
+    pub(super) fn too_much_metadata(max_bytes: usize) -> Self {
+        Self::too_large(format!(
+            "its metadata is larger than the {max_bytes} bytes allowed: upload it without an embedded profile"
+        ))
+    }
+
+    /// It takes longer than allowed.
+    pub fn too_slow(max_seconds: u64) -> Self {
+        Self {
+            code: RejectionCode::TooSlow,
+            detail: format!(
+                "rendering takes longer than the {max_seconds} seconds allowed: raise --render-timeout or upload a simpler picture"
+            ),
+        }
+    }
+
+    fn too_large(detail: String) -> Self {
         Self {
             code: RejectionCode::TooLarge,
             detail,

@@ -125,14 +125,16 @@ async fn a_picture_is_turned_upright_and_loses_its_metadata() {
 #[tokio::test(flavor = "multi_thread")]
 async fn transparency_is_kept() {
     let stack = Stack::start().await;
-    let _worker = stack.worker(&[]);
+    let _worker = stack.worker(&["--recipe", "thumb:png, phone"]);
     stack
         .put("images/logo.png", transparent_png(400, 200))
         .await;
     let record = stack.wait_for_record("images/logo.png").await;
     assert!(record.picture.unwrap().has_alpha);
-    let thumb = record.variants.last().unwrap();
-    assert!(thumb.key.ends_with(".png"), "{}", thumb.key);
+    let [phone, thumb] = &record.variants[..] else {
+        panic!("{:?}", record.variants);
+    };
+    assert!(phone.key.ends_with(".webp"), "{}", phone.key);
     let pixels = image::load_from_memory(&stack.variant(&thumb.key).await)
         .unwrap()
         .into_rgba8();

@@ -57,8 +57,8 @@ async fn a_bad_file_is_rejected_and_its_message_is_gone() {
     .await;
     check(
         &stack,
-        "images/moving.gif",
-        b"GIF89a\x01\0\x01\0\0\0\0;".to_vec(),
+        "images/photograph.jpg",
+        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic".to_vec(),
         "unsupported_format",
     )
     .await;

@@ -52,7 +52,7 @@ fn wrong_settings_are_all_named_and_end_with_exit_code_2() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{text}");
     for expected in [
-        "--recipe (IMAGE_FLEET_RECIPE) \"thumb=0\": width \"0\" is not a number from 1 to 16384",
+        "--recipe (IMAGE_FLEET_RECIPE) \"thumb=0\": size \"0\" is not a width",
         "--listen (IMAGE_FLEET_LISTEN)",
         "--source-bucket (IMAGE_FLEET_SOURCE_BUCKET) is not set",
         "--topic-arn (IMAGE_FLEET_TOPIC_ARN) is not set",
