@@ -23,6 +23,10 @@ const SCALES: [ScalingFactor; 4] = [
     ScalingFactor::ONE,
 ];
 
+/// DCT scaling filters coarsely: fine patterns would show. What it leaves must be so many times as
+/// large as what is needed, for the better filter to do the rest.
+const MARGIN: (u32, u32) = (6, 5);
+
 /// What libjpeg says of files that have bytes between their segments, as some cameras leave them.
 const HARMLESS_WARNING: &str = "extraneous bytes before marker";
 
@@ -92,7 +96,9 @@ pub(super) fn decode(
 
 /// The smallest at which the picture is large enough.
 fn scale(header: &DecompressHeader, needed: Size) -> ScalingFactor {
-    let enough = |scale: &ScalingFactor| scaled(header, *scale).covers(needed);
+    let spare = |length: u32| length.saturating_mul(MARGIN.0).div_ceil(MARGIN.1);
+    let enough = Size::new(spare(needed.width), spare(needed.height));
+    let enough = |scale: &ScalingFactor| scaled(header, *scale).covers(enough);
     SCALES
         .into_iter()
         .find(enough)
