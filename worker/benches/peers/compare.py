@@ -16,7 +16,7 @@ import measure
 import report
 import versions
 
-QUICK_ROUNDS, ROUNDS = 3, 11
+QUICK_ROUNDS, ROUNDS = 2, 5
 QUICK = ("jpeg-2mp", "jpeg-12mp", "jpeg-12mp-p3", "jpeg-12mp-exif6", "png-3mp-rgba", "webp-3mp", "gif-1mp", "chart-text-jpeg")
 
 

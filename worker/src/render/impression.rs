@@ -23,11 +23,11 @@ impl Impression {
     pub(super) fn of(picture: &Raster) -> Self {
         let size = picture.size();
         let small = if size.width.max(size.height) > SIDE {
-            picture.clone().shrunk(size.fitted(Size::new(SIDE, SIDE)))
+            size.fitted(Size::new(SIDE, SIDE))
         } else {
-            picture.clone().into_pixels()
+            size
         };
-        let small = small.with_alpha();
+        let small = picture.clone().shrunk(small).with_alpha();
         let Size { width, height } = small.size();
         let hash = thumbhash::rgba_to_thumb_hash(width as usize, height as usize, small.bytes());
         Self {

@@ -8,6 +8,7 @@ pub(super) struct Segment<'a> {
 }
 
 const APP0: u8 = 0xe0;
+const APP1: u8 = 0xe1;
 const APP2: u8 = 0xe2;
 const APP14: u8 = 0xee;
 const START_OF_SCAN: u8 = 0xda;
@@ -65,6 +66,13 @@ pub(super) fn profile(file: &[u8]) -> Option<Vec<u8>> {
         .collect::<Vec<_>>()
         .concat();
     (!whole.is_empty()).then_some(whole)
+}
+
+/// The EXIF block, from its byte order on.
+pub(super) fn exif(file: &[u8]) -> Option<&[u8]> {
+    Segments::of(file)
+        .filter(|segment| segment.marker == APP1)
+        .find_map(|segment| segment.data.strip_prefix(b"Exif\0\0"))
 }
 
 /// Whether inks are stored inverted: Adobe's programs do so, and say so.

@@ -6,12 +6,14 @@ use std::io::Cursor;
 
 use exif::{Exif, Field, In, Reader, Tag, Value};
 
+use super::jpeg_header;
 use super::orientation::Orientation;
 
 /// Longer names are cut: they go into records.
 const MAX_CHARACTERS: usize = 120;
 
 /// What is taken over from EXIF.
+#[derive(Default)]
 pub(super) struct Metadata {
     exif: Option<Exif>,
 }
@@ -28,7 +30,15 @@ impl Metadata {
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut reader = Reader::new();
         reader.continue_on_error(true); // Editors damage other fields often enough.
-        let exif = reader.read_from_container(&mut Cursor::new(bytes));
+        let exif = if bytes.starts_with(&[0xff, 0xd8]) {
+            // The reader would search all scans.
+            let Some(exif) = jpeg_header::exif(bytes) else {
+                return Self::default();
+            };
+            reader.read_raw(exif.to_vec())
+        } else {
+            reader.read_from_container(&mut Cursor::new(bytes))
+        };
         let exif = exif.or_else(|error| error.distill_partial_result(|_| ()));
         Self { exif: exif.ok() }
     }

@@ -143,7 +143,7 @@ pub fn render_watched(
     } = decode::decode(bytes, format, limits, needed)?;
     watch(Stage::Decode)?;
 
-    let base = colour::to_srgb(raster, profile.as_deref(), needed(size));
+    let base = colour::to_srgb(raster, profile.as_deref(), needed(size)).premultiplied();
     let has_alpha = !base.is_opaque();
     watch(Stage::Colour)?;
 
@@ -232,12 +232,11 @@ impl Workshop<'_> {
             let source = whole.iter().rev().find(large_enough).unwrap_or(&whole[0]);
             let sampling = encode::sampling(target.wanted.quality);
             let small = source.resized(window, size, sampling, self.orientation);
-            let shows_all = window == Window::WHOLE;
-            let upright = small.clone().upright(self.orientation);
-            if shows_all {
+            let seen = small.clone().upright(self.orientation);
+            if window == Window::WHOLE {
                 whole.push(small);
             }
-            let marked = self.marked(upright, target);
+            let marked = self.marked(seen.unpremultiplied(), target);
             watch(Stage::Resize)?;
             let wanted = target.wanted;
             let encoded = encode::encode(
@@ -264,6 +263,7 @@ impl Workshop<'_> {
         let finish = |frame: &pixels::Pixels, target: &Target<'_>| {
             let size = self.orientation.upright(target.size);
             let small = frame.resized(self.orientation.lying(target.window), size);
+            let small = small.unpremultiplied();
             let small = colour::to_srgb(Raster::Pixels(small), original.profile, size);
             self.marked(small.upright(self.orientation), target)
                 .into_pixels()

@@ -92,6 +92,7 @@ impl Orientation {
         }
         match pixels.layout().channels() {
             1 => self.turned::<1>(&pixels),
+            2 => self.turned::<2>(&pixels),
             3 => self.turned::<3>(&pixels),
             _ => self.turned::<4>(&pixels),
         }

@@ -6,8 +6,12 @@ use super::geometry::{Size, Window};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Layout {
     Gray,
+    /// Two colour differences.
+    Chroma,
     Rgb,
     Rgba,
+    /// Colours weighted by their opacity: what can be averaged.
+    Premultiplied,
     /// Ink: 255 is all of it.
     Cmyk,
 }
@@ -16,8 +20,9 @@ impl Layout {
     pub(super) fn channels(self) -> usize {
         match self {
             Self::Gray => 1,
+            Self::Chroma => 2,
             Self::Rgb => 3,
-            Self::Rgba | Self::Cmyk => 4,
+            Self::Rgba | Self::Premultiplied | Self::Cmyk => 4,
         }
     }
 }
@@ -76,9 +81,27 @@ impl Pixels {
         Self::new(size, self.layout, bytes)
     }
 
+    /// For resizing: invisible colours must not bleed.
+    pub(super) fn premultiplied(mut self) -> Self {
+        if self.layout == Layout::Rgba {
+            super::resize::premultiply(&mut self.bytes, self.size);
+            self.layout = Layout::Premultiplied;
+        }
+        self
+    }
+
+    /// Colours as they are.
+    pub(super) fn unpremultiplied(mut self) -> Self {
+        if self.layout == Layout::Premultiplied {
+            super::resize::unpremultiply(&mut self.bytes, self.size);
+            self.layout = Layout::Rgba;
+        }
+        self
+    }
+
     /// Whether any pixel is less than opaque.
     pub(super) fn has_alpha(&self) -> bool {
-        self.layout == Layout::Rgba
+        matches!(self.layout, Layout::Rgba | Layout::Premultiplied)
             && self
                 .bytes
                 .as_chunks()

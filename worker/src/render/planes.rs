@@ -3,8 +3,6 @@
 //! Whoever decodes to these planes, resizes them and encodes them again never converts colours and
 //! moves half the bytes.
 
-use std::borrow::Cow;
-
 use turbojpeg::Subsamp;
 
 use super::geometry::{Extent, Size, Window};
@@ -12,24 +10,21 @@ use super::orientation::Orientation;
 use super::pixels::{Layout, Pixels};
 use super::resize::{self, Source};
 
-/// One component.
-#[derive(Clone, Debug)]
-pub(super) struct Plane {
-    pub(super) size: Size,
-    pub(super) bytes: Vec<u8>,
-}
-
-/// Y, Cb and Cr, with all values used (JFIF, not video).
+/// Y, Cb and Cr, with all values used (JFIF, not video). The latter two are resized together.
 #[derive(Clone, Debug)]
 pub(super) struct Planes {
-    pub(super) size: Size,
     pub(super) extent: Extent,
     /// Columns and rows of brightness for one of colour.
     pub(super) sampling: (u32, u32),
-    pub(super) planes: [Plane; 3],
+    pub(super) luma: Pixels,
+    pub(super) chroma: Pixels,
 }
 
 impl Planes {
+    pub(super) fn size(&self) -> Size {
+        self.luma.size()
+    }
+
     /// `window` of this picture at another size, its colours sampled as `sampling` says. As both
     /// lie in the file; `orientation` says where the upright picture begins, so that its columns of
     /// colour begin there too.
@@ -40,115 +35,105 @@ impl Planes {
         sampling: (u32, u32),
         orientation: Orientation,
     ) -> Self {
-        let [luma, blue, red] = &self.planes;
-        let luma = Plane {
-            size,
-            bytes: resize_plane(luma, window.of(self.extent), size),
-        };
-        let chroma_size = Size::new(
-            size.width.div_ceil(sampling.0),
-            size.height.div_ceil(sampling.1),
-        );
-        let window = orientation.padded(
-            window,
-            size,
-            (
-                chroma_size.width * sampling.0,
-                chroma_size.height * sampling.1,
-            ),
-        );
-        let extent = Extent {
+        let (columns, rows) = sampling;
+        let chroma_size = Size::new(size.width.div_ceil(columns), size.height.div_ceil(rows));
+        let covered = (chroma_size.width * columns, chroma_size.height * rows);
+        let chroma_window = orientation.padded(window, size, covered);
+        let chroma_extent = Extent {
             width: self.extent.width / f64::from(self.sampling.0),
             height: self.extent.height / f64::from(self.sampling.1),
         };
-        let chroma = |plane: &Plane| Plane {
-            size: chroma_size,
-            bytes: resize_plane(plane, window.of(extent), chroma_size),
-        };
         Self {
-            size,
             extent: size.extent(),
             sampling,
-            planes: [luma, chroma(blue), chroma(red)],
+            luma: part_of(&self.luma, window.of(self.extent), size),
+            chroma: part_of(&self.chroma, chroma_window.of(chroma_extent), chroma_size),
         }
     }
 
     /// As pixels (ITU-T T.871).
     pub(super) fn into_rgb(self) -> Pixels {
-        let whole = if self.sampling == (1, 1) && self.planes[0].size == self.size {
+        let size = self.size();
+        let Self { luma, chroma, .. } = if self.sampling == (1, 1) {
             self
         } else {
-            self.resized(Window::WHOLE, self.size, (1, 1), Orientation::UPRIGHT)
+            self.resized(Window::WHOLE, size, (1, 1), Orientation::UPRIGHT)
         };
-        let [luma, blue, red] = whole.planes.map(|plane| plane.bytes);
-        let pixel = |((luma, blue), red): ((&u8, &u8), &u8)| rgb(*luma, *blue, *red);
-        let bytes = luma.iter().zip(&blue).zip(&red).flat_map(pixel).collect();
-        Pixels::new(whole.size, Layout::Rgb, bytes)
+        let mut bytes = vec![[0; 3]; size.area()];
+        let chroma = chroma.bytes().as_chunks().0;
+        for ((pixel, luma), [blue, red]) in bytes.iter_mut().zip(luma.bytes()).zip(chroma) {
+            *pixel = rgb(*luma, *blue, *red);
+        }
+        Pixels::new(size, Layout::Rgb, bytes.into_flattened())
     }
 
     /// Upright.
     pub(super) fn upright(self, orientation: Orientation) -> Self {
-        let turned = |plane: Plane| {
-            let upright = orientation.apply(Pixels::new(plane.size, Layout::Gray, plane.bytes));
-            Plane {
-                size: upright.size(),
-                bytes: upright.into_bytes(),
-            }
-        };
-        let upright = orientation.upright(self.size);
+        let (luma, chroma) = (orientation.apply(self.luma), orientation.apply(self.chroma));
         let sampling = if orientation.swaps_sides() {
             (self.sampling.1, self.sampling.0)
         } else {
             self.sampling
         };
         Self {
-            size: upright,
-            extent: upright.extent(),
+            extent: luma.size().extent(),
             sampling,
-            planes: self.planes.map(turned),
+            luma,
+            chroma,
         }
     }
 }
 
-fn resize_plane(plane: &Plane, window: Window, size: Size) -> Vec<u8> {
-    let (plane, window) = &widened(plane, window);
-    let source = Source {
-        bytes: &plane.bytes,
-        size: plane.size,
-        layout: Layout::Gray,
-    };
-    resize::resize(source, *window, size)
-}
-
-/// Where a window looks beyond the plane, by a part of a pixel of the variant, the outermost column
-/// or row goes on.
-fn widened(plane: &Plane, window: Window) -> (Cow<'_, Plane>, Window) {
+/// A window that may look beyond the plane, by a part of a pixel of the variant: there the outermost
+/// column or row goes on.
+fn part_of(plane: &Pixels, window: Window, size: Size) -> Pixels {
     let beyond = |excess: f64| (excess - 1e-6).max(0.0).ceil() as usize;
-    let (width, height) = (plane.size.width as usize, plane.size.height as usize);
+    let Extent { width, height } = plane.size().extent();
     let (left, top) = (beyond(-window.left), beyond(-window.top));
-    let right = beyond(window.left + window.width - width as f64);
-    let bottom = beyond(window.top + window.height - height as f64);
-    if [left, top, right, bottom] == [0; 4] {
-        return (Cow::Borrowed(plane), window);
-    }
-    let size = Size::new(
-        (left + width + right) as u32,
-        (top + height + bottom) as u32,
-    );
-    let mut bytes = Vec::with_capacity(size.area());
-    for y in 0..size.height as usize {
-        let row = y.saturating_sub(top).min(height - 1) * width;
-        let row = &plane.bytes[row..row + width];
-        bytes.resize(bytes.len() + left, row[0]);
-        bytes.extend_from_slice(row);
-        bytes.resize(bytes.len() + right, row[width - 1]);
-    }
+    let right = beyond(window.left + window.width - width);
+    let bottom = beyond(window.top + window.height - height);
     let window = Window {
         left: window.left + left as f64,
         top: window.top + top as f64,
         ..window
     };
-    (Cow::Owned(Plane { size, bytes }), window)
+    let wider;
+    let source = if [left, top, right, bottom] == [0; 4] {
+        plane
+    } else {
+        wider = match plane.layout() {
+            Layout::Gray => widened::<1>(plane, [left, top, right, bottom]),
+            _ => widened::<2>(plane, [left, top, right, bottom]),
+        };
+        &wider
+    };
+    let source = Source {
+        bytes: source.bytes(),
+        size: source.size(),
+        layout: source.layout(),
+    };
+    Pixels::new(size, source.layout, resize::resize(source, window, size))
+}
+
+/// The plane with its outermost columns and rows repeated.
+pub(super) fn widened<const N: usize>(
+    plane: &Pixels,
+    [left, top, right, bottom]: [usize; 4],
+) -> Pixels {
+    let (width, height) = (plane.size().width as usize, plane.size().height as usize);
+    let size = Size::new(
+        (left + width + right) as u32,
+        (top + height + bottom) as u32,
+    );
+    let rows = plane.bytes().as_chunks::<N>().0;
+    let mut pixels = Vec::with_capacity(size.area());
+    for y in 0..size.height as usize {
+        let row = &rows[y.saturating_sub(top).min(height - 1) * width..][..width];
+        pixels.resize(pixels.len() + left, row[0]);
+        pixels.extend_from_slice(row);
+        pixels.resize(pixels.len() + right, row[width - 1]);
+    }
+    Pixels::new(size, plane.layout(), pixels.into_flattened())
 }
 
 /// In 16.16 fixed point.

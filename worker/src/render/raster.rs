@@ -15,7 +15,7 @@ pub(super) enum Raster {
 impl Raster {
     pub(super) fn size(&self) -> Size {
         match self {
-            Self::Planes(planes) => planes.size,
+            Self::Planes(planes) => planes.size(),
             Self::Pixels(pixels) => pixels.size(),
         }
     }
@@ -44,14 +44,17 @@ impl Raster {
         }
     }
 
-    /// All of this picture at another size, with colour at full size: for conversions.
+    /// All of this picture at another size, as it is to be seen, with colour at full size.
     pub(super) fn shrunk(self, size: Size) -> Pixels {
         match self {
             Self::Planes(planes) => planes
                 .resized(Window::WHOLE, size, (1, 1), Orientation::UPRIGHT)
                 .into_rgb(),
-            Self::Pixels(pixels) if pixels.size() == size => pixels,
-            Self::Pixels(pixels) => pixels.resized(Window::WHOLE, size),
+            Self::Pixels(pixels) if pixels.size() == size => pixels.unpremultiplied(),
+            Self::Pixels(pixels) => {
+                let pixels = pixels.premultiplied();
+                pixels.resized(Window::WHOLE, size).unpremultiplied()
+            }
         }
     }
 
@@ -59,6 +62,22 @@ impl Raster {
         match self {
             Self::Planes(planes) => Self::Planes(planes.upright(orientation)),
             Self::Pixels(pixels) => Self::Pixels(orientation.apply(pixels)),
+        }
+    }
+
+    /// Ready to be resized as often as need be.
+    pub(super) fn premultiplied(self) -> Self {
+        match self {
+            Self::Pixels(pixels) => Self::Pixels(pixels.premultiplied()),
+            planes => planes,
+        }
+    }
+
+    /// Ready to be seen.
+    pub(super) fn unpremultiplied(self) -> Self {
+        match self {
+            Self::Pixels(pixels) => Self::Pixels(pixels.unpremultiplied()),
+            planes => planes,
         }
     }
 

@@ -16,6 +16,7 @@ const MAX_SIDE: u32 = 2_048;
 /// What to draw, and how.
 #[derive(Debug)]
 pub struct Watermark {
+    /// Premultiplied.
     pixels: Pixels,
     style: WatermarkStyle,
     id: String,
@@ -131,7 +132,7 @@ impl Watermark {
         } = &style;
         digest.update(format!("{gravity:?} {margin} {opacity} {size} {min_width}"));
         Ok(Self {
-            pixels: raster.shrunk(small).with_alpha(),
+            pixels: raster.shrunk(small).with_alpha().premultiplied(),
             style,
             id: hex(&digest.finalize()[..8]),
         })
@@ -157,7 +158,8 @@ impl Watermark {
         let wanted = Size::new(width.clamp(1, space.width), space.height);
         let mark = self
             .pixels
-            .resized(Window::WHOLE, self.pixels.size().fitted(wanted).min(space));
+            .resized(Window::WHOLE, self.pixels.size().fitted(wanted).min(space))
+            .unpremultiplied();
         let place = |free: u32, gravity: f64| {
             margin.min(size.width.min(size.height) / 2) + (f64::from(free) * gravity).round() as u32
         };
@@ -213,7 +215,7 @@ mod tests {
     /// A white mark of 40 x 20.
     fn mark(text: &str) -> Watermark {
         Watermark {
-            pixels: Pixels::new(Size::new(40, 20), Layout::Rgba, vec![255; 3_200]),
+            pixels: Pixels::new(Size::new(40, 20), Layout::Rgba, vec![255; 3_200]).premultiplied(),
             style: style(text),
             id: String::new(),
         }

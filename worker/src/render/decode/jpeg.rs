@@ -7,7 +7,7 @@ use turbojpeg::{
 use super::super::geometry::{Extent, Size};
 use super::super::jpeg_header;
 use super::super::pixels::{Layout, Pixels};
-use super::super::planes::{self, Plane, Planes};
+use super::super::planes::{self, Planes};
 use super::super::raster::Raster;
 use super::super::{Limits, Rejection};
 use super::{Decoded, checked_size};
@@ -25,7 +25,7 @@ const SCALES: [ScalingFactor; 4] = [
 
 /// DCT scaling filters coarsely: fine patterns would show. What it leaves must be so many times as
 /// large as what is needed, for the better filter to do the rest.
-const MARGIN: (u32, u32) = (6, 5);
+const MARGIN: (u32, u32) = (9, 8);
 
 /// What libjpeg says of files that have bytes between their segments, as some cameras leave them.
 const HARMLESS_WARNING: &str = "extraneous bytes before marker";
@@ -130,40 +130,36 @@ fn decode_planes(
     decoder
         .decompress_to_yuv(bytes, image.as_deref_mut())
         .or_else(|error| tolerate(&error, bytes))?;
-    let mut rest = image.pixels;
-    let mut take = |(width, height): (usize, usize)| {
-        let after = rest.split_off(width * height);
-        Plane {
-            size: Size::new(width as u32, height as u32),
-            bytes: std::mem::replace(&mut rest, after),
-        }
-    };
+    let colour = &image.pixels[luma.0 * luma.1..];
+    let (blue, red) = colour.split_at(chroma.0 * chroma.1);
+    let pairs: Vec<_> = blue
+        .iter()
+        .zip(red)
+        .map(|(blue, red)| [*blue, *red])
+        .collect();
+    let chroma = Size::new(chroma.0 as u32, chroma.1 as u32);
+    image.pixels.truncate(luma.0 * luma.1);
     let part = |length: usize| (length * scale.num()) as f64 / scale.denom() as f64;
     Ok(Planes {
-        size,
         extent: Extent {
             width: part(header.width),
             height: part(header.height),
         },
         sampling,
-        planes: [trimmed(take(luma), size), take(chroma), take(chroma)],
+        chroma: Pixels::new(chroma, Layout::Chroma, pairs.into_flattened()),
+        luma: Pixels::new(size, Layout::Gray, trimmed(image.pixels, luma.0, size)),
     })
 }
 
 /// Brightness comes in pairs or fours, as colour does. What is beyond the picture is noise.
-fn trimmed(plane: Plane, size: Size) -> Plane {
-    if plane.size == size {
+fn trimmed(mut plane: Vec<u8>, stride: usize, size: Size) -> Vec<u8> {
+    let width = size.width as usize;
+    if stride == width {
+        plane.truncate(size.area());
         return plane;
     }
-    let rows = plane.bytes.chunks_exact(plane.size.width as usize);
-    let rows = rows.take(size.height as usize);
-    Plane {
-        size,
-        bytes: rows
-            .flat_map(|row| &row[..size.width as usize])
-            .copied()
-            .collect(),
-    }
+    let rows = plane.chunks_exact(stride).take(size.height as usize);
+    rows.flat_map(|row| &row[..width]).copied().collect()
 }
 
 fn decode_pixels(

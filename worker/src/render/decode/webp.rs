@@ -9,9 +9,9 @@ use super::super::raster::Raster;
 use super::super::{Limits, Rejection, colour};
 use super::{Decoded, checked_size};
 
-/// libwebp averages while it decodes. What it leaves must still be this many times as large as what
-/// is needed, for the better filter to do the rest.
-const MARGIN: u32 = 2;
+/// libwebp can average while it decodes. What it leaves must be so many times as large as what is
+/// needed, for the better filter to do the rest.
+const MARGIN: f64 = 1.5;
 
 pub(super) fn decode(
     bytes: &[u8],
@@ -36,24 +36,45 @@ pub(super) fn decode(
 
 fn still(bytes: &[u8], info: &ImageInfo, size: Size, needed: Size) -> Result<Pixels, Rejection> {
     let config = DecoderConfig::new().limits(WebpLimits::none());
-    let mut decoder = webpx::Decoder::new(bytes).map_err(corrupt)?.config(config);
-    let enough = Size::new(needed.width * MARGIN, needed.height * MARGIN);
-    let half_the_width = size.width / 2 >= enough.width && size.height / 2 >= enough.height;
-    let size = if half_the_width {
-        Size::new(size.width / 2, size.height / 2)
+    let decoder = webpx::Decoder::new(bytes).map_err(corrupt)?.config(config);
+    let layout = if info.has_alpha {
+        Layout::Rgba
     } else {
-        size
+        Layout::Rgb
     };
-    if half_the_width {
-        decoder = decoder.scale(size.width, size.height);
-    }
-    if info.has_alpha {
-        let (samples, ..) = decoder.decode_rgba_raw().map_err(corrupt)?;
-        Ok(Pixels::new(size, Layout::Rgba, samples))
-    } else {
-        let (samples, ..) = decoder.decode_rgb_raw().map_err(corrupt)?;
-        Ok(Pixels::new(size, Layout::Rgb, samples))
-    }
+    let samples = match (scaled(size, needed), layout) {
+        (Some(scaled), Layout::Rgba) => {
+            let decoder = decoder.scale(scaled.width, scaled.height);
+            let samples = decoder.decode_rgba_raw().map_err(corrupt)?.0;
+            return Ok(Pixels::new(scaled, layout, samples));
+        }
+        (Some(scaled), _) => {
+            let decoder = decoder.scale(scaled.width, scaled.height);
+            let samples = decoder.decode_rgb_raw().map_err(corrupt)?.0;
+            return Ok(Pixels::new(scaled, layout, samples));
+        }
+        (None, Layout::Rgba) => {
+            let mut samples = vec![0; size.area() * 4];
+            let decoded = decoder.decode_rgba_into(&mut samples, size.width * 4);
+            decoded.map_err(corrupt)?;
+            samples
+        }
+        (None, _) => {
+            let mut samples = vec![0; size.area() * 3];
+            let decoded = decoder.decode_rgb_into(&mut samples, size.width * 3);
+            decoded.map_err(corrupt)?;
+            samples
+        }
+    };
+    Ok(Pixels::new(size, layout, samples))
+}
+
+/// A size that is still large enough, if it is clearly smaller than all.
+fn scaled(size: Size, needed: Size) -> Option<Size> {
+    let part = |needed: u32, whole: u32| f64::from(needed) * MARGIN / f64::from(whole);
+    let part = part(needed.width, size.width).max(part(needed.height, size.height));
+    let side = |length: u32| (f64::from(length) * part).ceil() as u32;
+    (part * MARGIN < 1.0).then(|| Size::new(side(size.width), side(size.height)))
 }
 
 fn first_frame(bytes: &[u8], limits: &Limits) -> Result<Pixels, Rejection> {

@@ -3,7 +3,7 @@
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp, YuvPlanesImage};
 
 use super::super::pixels::{Layout, Pixels};
-use super::super::planes::{Plane, Planes};
+use super::super::planes::{Planes, widened};
 use super::super::raster::Raster;
 use super::EncodeError;
 
@@ -66,48 +66,30 @@ fn encode_pixels(
 }
 
 fn encode_planes(compressor: &mut Compressor, planes: Planes) -> turbojpeg::Result<Vec<u8>> {
-    let Planes {
-        size,
-        sampling,
-        planes: [luma, blue, red],
-        ..
-    } = planes;
-    let luma = padded(luma, sampling);
+    let size = planes.size();
+    let (columns, rows) = planes.sampling;
+    // The encoder wants brightness for every bit of colour.
+    let missing =
+        |length: u32, multiple: u32| (length.next_multiple_of(multiple) - length) as usize;
+    let luma = match (missing(size.width, columns), missing(size.height, rows)) {
+        (0, 0) => planes.luma,
+        (right, bottom) => widened::<1>(&planes.luma, [0, 0, right, bottom]),
+    };
+    let chroma = planes.chroma.bytes().as_chunks().0;
+    let [blue, red]: [Vec<_>; 2] =
+        [0, 1].map(|at| chroma.iter().map(|pair: &[u8; 2]| pair[at]).collect());
+    let chroma_stride = planes.chroma.size().width as usize;
     compressor.compress_yuv_planes_to_vec(&YuvPlanesImage {
-        y_plane: &luma.bytes[..],
-        u_plane: &blue.bytes[..],
-        v_plane: &red.bytes[..],
+        y_plane: luma.bytes(),
+        u_plane: &blue,
+        v_plane: &red,
         width: size.width as usize,
         height: size.height as usize,
-        y_stride: luma.size.width as usize,
-        u_stride: blue.size.width as usize,
-        v_stride: red.size.width as usize,
-        subsamp: subsamp(sampling),
+        y_stride: luma.size().width as usize,
+        u_stride: chroma_stride,
+        v_stride: chroma_stride,
+        subsamp: subsamp(planes.sampling),
     })
-}
-
-/// The encoder wants brightness for every bit of colour: the last column and row are repeated.
-fn padded(plane: Plane, (columns, rows): (u32, u32)) -> Plane {
-    let mut size = plane.size;
-    (size.width, size.height) = (
-        size.width.next_multiple_of(columns),
-        size.height.next_multiple_of(rows),
-    );
-    if size == plane.size {
-        return plane;
-    }
-    let mut bytes = Vec::with_capacity(size.area());
-    for row in plane.bytes.chunks_exact(plane.size.width as usize) {
-        bytes.extend_from_slice(row);
-        bytes.resize(
-            bytes.len().next_multiple_of(size.width as usize),
-            row[row.len() - 1],
-        );
-    }
-    while bytes.len() < size.area() {
-        bytes.extend_from_within(bytes.len() - size.width as usize..);
-    }
-    Plane { size, bytes }
 }
 
 /// Behind the JFIF segment, which must be the first.
