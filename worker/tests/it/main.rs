@@ -4,9 +4,11 @@
 
 mod crashes;
 mod duplicates;
+mod files;
 mod keys;
 mod overwrites;
 mod pictures;
+mod recipes;
 mod rejections;
 mod service;
 mod urls;

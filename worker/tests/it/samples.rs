@@ -94,6 +94,20 @@ pub(crate) fn transparent_png(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
+/// An animation of so many frames, each of another colour.
+pub(crate) fn gif(width: u32, height: u32, frames: u8) -> Vec<u8> {
+    use image::codecs::gif::GifEncoder;
+    let mut bytes = Vec::new();
+    let mut encoder = GifEncoder::new(&mut bytes);
+    for frame in 0..frames {
+        let colour = image::Rgba([frame * 80, 255 - frame * 80, 60, 255]);
+        let image = image::RgbaImage::from_pixel(width, height, colour);
+        encoder.encode_frame(image::Frame::new(image)).unwrap();
+    }
+    drop(encoder);
+    bytes
+}
+
 /// Width and height of an encoded picture, decoded by another library than the worker's own.
 pub(crate) fn size(bytes: &[u8]) -> (u32, u32) {
     let picture = image::load_from_memory(bytes).unwrap();

@@ -5,6 +5,8 @@ use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 use super::*;
 
 mod animations;
+#[cfg(feature = "avif")]
+mod avifs;
 mod colours;
 mod formats;
 mod hostile;
