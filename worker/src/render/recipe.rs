@@ -16,6 +16,9 @@ use super::watermark::Watermark;
 const RENDERER_VERSION: u32 = 2;
 /// WebP ends here; larger variants are typing errors anyway.
 const MAX_SIDE: u32 = 16_383;
+/// Pixels of a variant that is larger than its original.
+const MAX_UPSCALED: usize = 1 << 26;
+
 /// Names that stand for a width, for those who do not want to think about it.
 const PRESETS: [(&str, u32); 4] = [
     ("thumb", 150),
@@ -207,7 +210,7 @@ impl Wanted {
         };
         Target {
             wanted: self,
-            size,
+            size: bounded(size, picture),
             window,
         }
     }
@@ -217,6 +220,17 @@ impl Wanted {
         let height = self.height.unwrap_or(u32::MAX);
         (std::cmp::Reverse((self.width, height)), &self.name)
     }
+}
+
+/// What grows must not grow without end, whatever the proportions.
+fn bounded(size: Size, picture: Size) -> Size {
+    let max = MAX_UPSCALED.max(picture.area());
+    if size.area() <= max {
+        return size;
+    }
+    let part = (max as f64 / size.area() as f64).sqrt();
+    let side = |length: u32| ((f64::from(length) * part) as u32).max(1);
+    Size::new(side(size.width), side(size.height))
 }
 
 impl FromStr for Recipe {
@@ -472,6 +486,7 @@ mod tests {
     #[test]
     fn no_variant_is_larger_than_every_format_allows() {
         assert_eq!(sizes("a=1000", 1_000, 60_000), [(273, 16_383)]);
+        assert_eq!(sizes("a=16000:upscale", 10, 10), [(8_192, 8_192)]);
     }
 
     #[test]

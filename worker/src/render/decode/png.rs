@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::codecs::png::PngDecoder;
 use image::{AnimationDecoder as _, ImageDecoder as _};
-use png::{BitDepth, ColorType, Decoder, Reader, Transformations};
+use png::{BitDepth, ColorType, Decoder, InterlaceInfo, Reader, Transformations};
 
 use super::super::animation::Frames;
 use super::super::geometry::Size;
@@ -36,9 +36,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Rejection
         .animation_control
         .is_some_and(|control| control.num_frames > 1);
     let (colour, depth) = reader.output_color_type();
-    let samples = match (depth, reader.info().interlaced) {
-        (BitDepth::Sixteen, false) => read_rows(&mut reader, size, colour)?,
-        (BitDepth::Sixteen, true) => rounded(&read_frame(&mut reader)?),
+    let samples = match depth {
+        BitDepth::Sixteen => read_rounded(&mut reader, size, colour)?,
         _ => read_frame(&mut reader)?,
     };
     let pixels = match colour {
@@ -82,25 +81,42 @@ fn read_frame(reader: &mut Source<'_>) -> Result<Vec<u8>, Rejection> {
     Ok(samples)
 }
 
-/// Sixteen bits a sample, a row at a time.
-fn read_rows(reader: &mut Source<'_>, size: Size, colour: ColorType) -> Result<Vec<u8>, Rejection> {
-    let mut samples = Vec::with_capacity(size.area() * colour.samples());
-    let mut row = vec![0; size.width as usize * colour.samples() * 2];
-    for _ in 0..size.height {
-        let read = reader.read_row(&mut row).map_err(Rejection::corrupt)?;
-        read.ok_or_else(|| Rejection::corrupt("it ends too early"))?;
-        samples.extend(row.as_chunks().0.iter().map(|sample| round(*sample)));
+/// Sixteen bits a sample, rounded a row at a time: all of them would be twice the picture.
+fn read_rounded(
+    reader: &mut Source<'_>,
+    size: Size,
+    colour: ColorType,
+) -> Result<Vec<u8>, Rejection> {
+    let channels = colour.samples();
+    let stride = size.width as usize * channels;
+    let mut samples = vec![0; stride * size.height as usize];
+    let mut rows = samples.chunks_exact_mut(stride);
+    if !reader.info().interlaced {
+        while let Some(row) = reader.next_row().map_err(Rejection::corrupt)? {
+            let target = rows.next().expect("no more rows than there are");
+            round_all(row.data(), target);
+        }
+        return match rows.next() {
+            None => Ok(samples),
+            Some(_) => Err(Rejection::corrupt("it ends too early")),
+        };
+    }
+    let mut rounded = vec![0; stride];
+    while let Some(row) = reader.next_interlaced_row().map_err(Rejection::corrupt)? {
+        let InterlaceInfo::Adam7(pass) = row.interlace() else {
+            continue;
+        };
+        let rounded = &mut rounded[..row.data().len() / 2];
+        round_all(row.data(), rounded);
+        png::expand_interlaced_row(&mut samples, stride, rounded, pass, 8 * channels as u8);
     }
     Ok(samples)
 }
 
-fn rounded(samples: &[u8]) -> Vec<u8> {
-    samples
-        .as_chunks()
-        .0
-        .iter()
-        .map(|sample| round(*sample))
-        .collect()
+fn round_all(row: &[u8], target: &mut [u8]) {
+    for (target, sample) in target.iter_mut().zip(row.as_chunks().0) {
+        *target = round(*sample);
+    }
 }
 
 /// From 16 bits to the nearest of 8.

@@ -11,6 +11,13 @@ const INTERLACED: &str = "89504e470d0a1a0a0000000d494844520000000900000007080200
 c399ce7270b6731d39cf9b252399c94a48767213252f9b8921a65802b1c515124f7cbc3a4b103c8bea6f0000000049454\
 e44ae426082";
 
+/// The same with 16 bits a sample.
+const DEEP_INTERLACED: &str = "89504e470d0a1a0a0000000d4948445200000009000000071002000001726e1ce2000000097048597300000b1200000b\
+1201d2dd7efc000000934944415418d3258eb11180300cc4bc06351b640837ace1c643b041eaace135527b2170e41c88\
+3f74e210a963b2e1b9b865d6c3e0863230abfde0dd6a23a2f518d0e0821bd64974a2139de843b9bef3c507be30600945\
+284211da6222266222668b44242211d9bf707f56fa70b01fb6b15ff662077bb3eb389993399993399993399993796741\
+1664411664411664411664873f3ef581d9f2aa27f10000000049454e44ae426082";
+
 fn from_hex(hex: &str) -> Vec<u8> {
     let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
     (0..hex.len()).step_by(2).map(byte).collect()
@@ -59,10 +66,12 @@ fn deep_pictures_are_rounded_and_gray_stays_gray() {
 
 #[test]
 fn interlaced_pngs_are_read() {
-    let Rendered { variants, .. } = rendered(&from_hex(INTERLACED), "a=9:png");
-    for (x, y) in [(0, 0), (8, 0), (3, 5), (8, 6)] {
-        let expected = [x as u8 * 25, y as u8 * 35, 100];
-        assert_eq!(pixel(&variants[0], x, y), expected);
+    for file in [INTERLACED, DEEP_INTERLACED] {
+        let Rendered { variants, .. } = rendered(&from_hex(file), "a=9:png");
+        for (x, y) in (0..9).flat_map(|x| (0..7).map(move |y| (x, y))) {
+            let expected = [x as u8 * 25, y as u8 * 35, 100];
+            assert_close(pixel(&variants[0], x, y), expected, 1, "interlaced");
+        }
     }
 }
 
