@@ -84,7 +84,6 @@ pub(super) fn render(
             pixels,
             duration_ms,
         } = frame?;
-        let pixels = pixels.premultiplied();
         let duration_ms = if duration_ms < LEAST_DURATION_MS {
             DEFAULT_DURATION_MS
         } else {

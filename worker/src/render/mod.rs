@@ -143,7 +143,7 @@ pub fn render_watched(
     } = decode::decode(bytes, format, limits, needed)?;
     watch(Stage::Decode)?;
 
-    let base = colour::to_srgb(raster, profile.as_deref(), needed(size)).premultiplied();
+    let base = colour::to_srgb(raster, profile.as_deref(), needed(size));
     let has_alpha = !base.is_opaque();
     watch(Stage::Colour)?;
 
@@ -236,7 +236,7 @@ impl Workshop<'_> {
             if window == Window::WHOLE {
                 whole.push(small);
             }
-            let marked = self.marked(seen.unpremultiplied(), target);
+            let marked = self.marked(seen, target);
             watch(Stage::Resize)?;
             let wanted = target.wanted;
             let encoded = encode::encode(
@@ -263,7 +263,6 @@ impl Workshop<'_> {
         let finish = |frame: &pixels::Pixels, target: &Target<'_>| {
             let size = self.orientation.upright(target.size);
             let small = frame.resized(self.orientation.lying(target.window), size);
-            let small = small.unpremultiplied();
             let small = colour::to_srgb(Raster::Pixels(small), original.profile, size);
             self.marked(small.upright(self.orientation), target)
                 .into_pixels()

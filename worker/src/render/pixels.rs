@@ -10,8 +10,6 @@ pub(super) enum Layout {
     Chroma,
     Rgb,
     Rgba,
-    /// Colours weighted by their opacity: what can be averaged.
-    Premultiplied,
     /// Ink: 255 is all of it.
     Cmyk,
 }
@@ -22,7 +20,7 @@ impl Layout {
             Self::Gray => 1,
             Self::Chroma => 2,
             Self::Rgb => 3,
-            Self::Rgba | Self::Premultiplied | Self::Cmyk => 4,
+            Self::Rgba | Self::Cmyk => 4,
         }
     }
 }
@@ -81,27 +79,9 @@ impl Pixels {
         Self::new(size, self.layout, bytes)
     }
 
-    /// For resizing: invisible colours must not bleed.
-    pub(super) fn premultiplied(mut self) -> Self {
-        if self.layout == Layout::Rgba {
-            super::resize::premultiply(&mut self.bytes, self.size);
-            self.layout = Layout::Premultiplied;
-        }
-        self
-    }
-
-    /// Colours as they are.
-    pub(super) fn unpremultiplied(mut self) -> Self {
-        if self.layout == Layout::Premultiplied {
-            super::resize::unpremultiply(&mut self.bytes, self.size);
-            self.layout = Layout::Rgba;
-        }
-        self
-    }
-
     /// Whether any pixel is less than opaque.
     pub(super) fn has_alpha(&self) -> bool {
-        matches!(self.layout, Layout::Rgba | Layout::Premultiplied)
+        self.layout == Layout::Rgba
             && self
                 .bytes
                 .as_chunks()

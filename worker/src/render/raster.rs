@@ -50,11 +50,8 @@ impl Raster {
             Self::Planes(planes) => planes
                 .resized(Window::WHOLE, size, (1, 1), Orientation::UPRIGHT)
                 .into_rgb(),
-            Self::Pixels(pixels) if pixels.size() == size => pixels.unpremultiplied(),
-            Self::Pixels(pixels) => {
-                let pixels = pixels.premultiplied();
-                pixels.resized(Window::WHOLE, size).unpremultiplied()
-            }
+            Self::Pixels(pixels) if pixels.size() == size => pixels,
+            Self::Pixels(pixels) => pixels.resized(Window::WHOLE, size),
         }
     }
 
@@ -62,22 +59,6 @@ impl Raster {
         match self {
             Self::Planes(planes) => Self::Planes(planes.upright(orientation)),
             Self::Pixels(pixels) => Self::Pixels(orientation.apply(pixels)),
-        }
-    }
-
-    /// Ready to be resized as often as need be.
-    pub(super) fn premultiplied(self) -> Self {
-        match self {
-            Self::Pixels(pixels) => Self::Pixels(pixels.premultiplied()),
-            planes => planes,
-        }
-    }
-
-    /// Ready to be seen.
-    pub(super) fn unpremultiplied(self) -> Self {
-        match self {
-            Self::Pixels(pixels) => Self::Pixels(pixels.unpremultiplied()),
-            planes => planes,
         }
     }
 

@@ -1,10 +1,49 @@
 //! Makes pictures smaller: Lanczos3.
 
+use std::f64::consts::PI;
+use std::sync::LazyLock;
+
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::U16x4;
+use fast_image_resize::{Filter, FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::geometry::{Size, Window};
 use super::pixels::Layout;
+
+/// Lanczos3 from a table: variants are so small that its sines would take as long as the filtering.
+static FILTER: LazyLock<Filter> =
+    LazyLock::new(|| Filter::new("Lanczos3", lanczos3, 3.0).expect("three is positive"));
+
+const STEPS: usize = 1 << 12;
+
+static LANCZOS3: LazyLock<Vec<f64>> = LazyLock::new(|| {
+    let sinc = |x: f64| {
+        if x == 0.0 {
+            1.0
+        } else {
+            (x * PI).sin() / (x * PI)
+        }
+    };
+    let value = |step: usize| {
+        let x = step as f64 / STEPS as f64;
+        if x < 3.0 {
+            sinc(x) * sinc(x / 3.0)
+        } else {
+            0.0
+        }
+    };
+    (0..=3 * STEPS + 1).map(value).collect()
+});
+
+fn lanczos3(x: f64) -> f64 {
+    let place = x.abs() * STEPS as f64;
+    let step = (place as usize).min(3 * STEPS);
+    let (before, after) = (LANCZOS3[step], LANCZOS3[step + 1]);
+    before + (after - before) * (place - step as f64).min(1.0)
+}
+
+/// Pixels of a picture that is halved in eight bits first, to save memory.
+const LARGE: usize = 1 << 24;
 
 /// What to resize.
 #[derive(Clone, Copy)]
@@ -23,7 +62,8 @@ pub(super) fn resize(source: Source<'_>, window: Window, size: Size) -> Vec<u8> 
         Layout::Gray => return resize_gray(source, window, size),
         Layout::Chroma => PixelType::U8x2,
         Layout::Rgb => PixelType::U8x3,
-        Layout::Rgba | Layout::Premultiplied | Layout::Cmyk => PixelType::U8x4,
+        Layout::Rgba => return resize_weighted(source, window, size),
+        Layout::Cmyk => PixelType::U8x4,
     };
     convolve(source.bytes, source.size, kind, window, size)
 }
@@ -58,6 +98,59 @@ fn resize_gray(source: Source<'_>, window: Window, size: Size) -> Vec<u8> {
     unbraided(&braided, size)
 }
 
+/// Colours count as much as they can be seen. Their products with the opacity are kept whole: in
+/// eight bits, soft shadows would become noise.
+fn resize_weighted(source: Source<'_>, window: Window, size: Size) -> Vec<u8> {
+    let from = source.size;
+    let half = Size::new(from.width / 2, from.height / 2);
+    if from.area() > LARGE && half.covers(Size::new(size.width * 2, size.height * 2)) {
+        let options = options(Window::WHOLE.of(from.extent())).use_alpha(true);
+        let halved = convolve_as(source.bytes, from, PixelType::U8x4, half, &options);
+        let source = Source {
+            bytes: &halved,
+            size: half,
+            ..source
+        };
+        let part = |whole: u32, half: u32| f64::from(half) / f64::from(whole);
+        let (across, down) = (part(from.width, half.width), part(from.height, half.height));
+        let window = Window {
+            left: window.left * across,
+            top: window.top * down,
+            width: window.width * across,
+            height: window.height * down,
+        };
+        return resize_weighted(source, window, size);
+    }
+    let weigh = |&[red, green, blue, alpha]: &[u8; 4]| {
+        let weighed = |value: u8| u16::from(value) * u16::from(alpha);
+        U16x4::new([weighed(red), weighed(green), weighed(blue), weighed(255)])
+    };
+    let pixels: Vec<_> = source.bytes.as_chunks().0.iter().map(weigh).collect();
+    let image = ImageRef::from_pixels(from.width, from.height, &pixels);
+    let image = image.expect("there are as many pixels as before");
+    let mut resized = Image::new(size.width, size.height, PixelType::U16x4);
+    Resizer::new()
+        .resize(&image, &mut resized, &options(within(window, from)))
+        .expect("both have the same layout, and the window lies within");
+    let samples = resized.buffer().as_chunks().0;
+    let samples = samples
+        .iter()
+        .map(|sample| u32::from(u16::from_ne_bytes(*sample)));
+    let mut bytes: Vec<u8> = vec![0; size.area() * 4];
+    let mut samples = samples;
+    for pixel in bytes.as_chunks_mut::<4>().0 {
+        let [red, green, blue, weight] = [0; 4].map(|_: u8| samples.next().unwrap_or_default());
+        let seen = |value: u32| ((value * 255 + weight / 2) / weight.max(1)).min(255) as u8;
+        *pixel = [
+            seen(red),
+            seen(green),
+            seen(blue),
+            ((weight + 127) / 255).min(255) as u8,
+        ];
+    }
+    bytes
+}
+
 /// Rows 4n to 4n + 3 as the channels of row n. The last row fills up.
 fn braided(bytes: &[u8], size: Size) -> Vec<u8> {
     let width = size.width as usize;
@@ -89,23 +182,36 @@ fn unbraided(braids: &[u8], size: Size) -> Vec<u8> {
 }
 
 fn convolve(bytes: &[u8], from: Size, kind: PixelType, window: Window, size: Size) -> Vec<u8> {
+    convolve_as(bytes, from, kind, size, &options(within(window, from)))
+}
+
+fn convolve_as(
+    bytes: &[u8],
+    from: Size,
+    kind: PixelType,
+    size: Size,
+    options: &ResizeOptions,
+) -> Vec<u8> {
     let image =
         ImageRef::new(from.width, from.height, bytes, kind).expect("the bytes have this size");
     let mut resized = Image::new(size.width, size.height, kind);
+    Resizer::new()
+        .resize(&image, &mut resized, options)
+        .expect("both have the same layout, and the window lies within");
+    resized.into_vec()
+}
+
+fn options(window: Window) -> ResizeOptions {
     let Window {
         left,
         top,
         width,
         height,
-    } = within(window, from);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+    } = window;
+    ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Custom(*FILTER)))
         .use_alpha(false)
-        .crop(left, top, width, height);
-    Resizer::new()
-        .resize(&image, &mut resized, &options)
-        .expect("both have the same layout, and the window lies within");
-    resized.into_vec()
+        .crop(left, top, width, height)
 }
 
 /// Rounding must not lead out of the picture.
@@ -118,22 +224,6 @@ fn within(window: Window, size: Size) -> Window {
         width: (window.left + window.width).min(width) - left,
         height: (window.top + window.height).min(height) - top,
     }
-}
-
-/// Weights the colours of RGBA pixels by their opacity.
-pub(super) fn premultiply(bytes: &mut [u8], size: Size) {
-    let image = Image::from_slice_u8(size.width, size.height, bytes, PixelType::U8x4);
-    MulDiv::new()
-        .multiply_alpha_inplace(&mut image.expect("the bytes have this size"))
-        .expect("these pixels have alpha");
-}
-
-/// The way back.
-pub(super) fn unpremultiply(bytes: &mut [u8], size: Size) {
-    let image = Image::from_slice_u8(size.width, size.height, bytes, PixelType::U8x4);
-    MulDiv::new()
-        .divide_alpha_inplace(&mut image.expect("the bytes have this size"))
-        .expect("these pixels have alpha");
 }
 
 #[cfg(test)]

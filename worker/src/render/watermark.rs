@@ -16,7 +16,6 @@ const MAX_SIDE: u32 = 2_048;
 /// What to draw, and how.
 #[derive(Debug)]
 pub struct Watermark {
-    /// Premultiplied.
     pixels: Pixels,
     style: WatermarkStyle,
     id: String,
@@ -132,7 +131,7 @@ impl Watermark {
         } = &style;
         digest.update(format!("{gravity:?} {margin} {opacity} {size} {min_width}"));
         Ok(Self {
-            pixels: raster.shrunk(small).with_alpha().premultiplied(),
+            pixels: raster.shrunk(small).with_alpha(),
             style,
             id: hex(&digest.finalize()[..8]),
         })
@@ -158,8 +157,7 @@ impl Watermark {
         let wanted = Size::new(width.clamp(1, space.width), space.height);
         let mark = self
             .pixels
-            .resized(Window::WHOLE, self.pixels.size().fitted(wanted).min(space))
-            .unpremultiplied();
+            .resized(Window::WHOLE, self.pixels.size().fitted(wanted).min(space));
         let place = |free: u32, gravity: f64| {
             margin.min(size.width.min(size.height) / 2) + (f64::from(free) * gravity).round() as u32
         };
@@ -215,7 +213,7 @@ mod tests {
     /// A white mark of 40 x 20.
     fn mark(text: &str) -> Watermark {
         Watermark {
-            pixels: Pixels::new(Size::new(40, 20), Layout::Rgba, vec![255; 3_200]).premultiplied(),
+            pixels: Pixels::new(Size::new(40, 20), Layout::Rgba, vec![255; 3_200]),
             style: style(text),
             id: String::new(),
         }

@@ -9,7 +9,7 @@ use super::super::{Limits, Rejection};
 use super::{Decoded, checked_size};
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Rejection> {
-    let container = avif_parse::read_avif(&mut &bytes[..]).map_err(Rejection::corrupt)?;
+    let container = avif_parse::read_avif(&mut &bytes[..]).map_err(refused)?;
     if container.premultiplied_alpha {
         return Err(Rejection::unsupported("AVIF with premultiplied alpha"));
     }
@@ -32,6 +32,13 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Rejection
         profile: None,
         animated: false,
     })
+}
+
+fn refused(error: avif_parse::Error) -> Rejection {
+    match error {
+        avif_parse::Error::Unsupported(_) => Rejection::unsupported("this kind of AVIF"),
+        error => Rejection::corrupt(error),
+    }
 }
 
 fn pixels(image: Image) -> Pixels {

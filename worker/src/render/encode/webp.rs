@@ -6,7 +6,7 @@ use super::super::geometry::Size;
 use super::super::pixels::{Layout, Pixels};
 use super::EncodeError;
 
-/// How hard libwebp tries, of 0 to 6. Four percent larger than at 4, its default, in half the time.
+/// How hard libwebp tries, of 0 to 6. At 4, its default, files are 4 % smaller and take twice as long.
 const METHOD: u8 = 2;
 
 pub(super) fn encode(
