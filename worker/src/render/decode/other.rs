@@ -6,6 +6,10 @@ use image::codecs::bmp::BmpDecoder;
 use image::codecs::tiff::TiffDecoder;
 use image::{ColorType, DynamicImage, ImageDecoder, Limits as ImageLimits};
 
+use tiff::TiffResult;
+use tiff::decoder::ChunkType;
+use tiff::tags::Tag;
+
 use super::super::animation::Frame;
 use super::super::geometry::Size;
 use super::super::pixels::{Layout, Pixels};
@@ -14,10 +18,22 @@ use super::super::{Limits, Rejection, colour};
 use super::{Decoded, checked_size};
 
 pub(super) fn decode_tiff(bytes: &[u8], limits: &Limits) -> Result<Decoded, Rejection> {
+    if has_planes_in_tiles(bytes).map_err(Rejection::corrupt)? {
+        return Err(Rejection::unsupported(
+            "TIFF with colours apart and in tiles",
+        ));
+    }
     decode(
         TiffDecoder::new(Cursor::new(bytes)).map_err(refused)?,
         limits,
     )
+}
+
+/// The decoder panics at these (<https://github.com/image-rs/image-tiff/issues/403>).
+fn has_planes_in_tiles(bytes: &[u8]) -> TiffResult<bool> {
+    let mut file = tiff::decoder::Decoder::new(Cursor::new(bytes))?;
+    let planes: Option<u16> = file.find_tag_unsigned(Tag::PlanarConfiguration)?;
+    Ok(planes == Some(2) && file.get_chunk_type() == ChunkType::Tile)
 }
 
 pub(super) fn decode_bmp(bytes: &[u8], limits: &Limits) -> Result<Decoded, Rejection> {

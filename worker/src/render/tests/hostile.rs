@@ -279,3 +279,10 @@ fn frames_are_cut_at_their_canvas() {
     assert_eq!(seen.get_pixel(5, 5).0[3], 0);
     assert_eq!(seen.get_pixel(35, 25).0, [200, 0, 0, 255]);
 }
+
+/// Files that fuzzing has found.
+#[test]
+fn what_has_gone_wrong_once_goes_right() {
+    let planes_in_tiles = include_bytes!("../../../fuzz/seeds/render/found-tiff-tiled-planar.tif");
+    assert_eq!(code(planes_in_tiles), RejectionCode::UnsupportedFormat);
+}
