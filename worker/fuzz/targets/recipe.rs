@@ -45,29 +45,26 @@ fn key_template(text: &str) {
         .parse()
         .expect("what is shown can be read");
     assert_eq!(template.to_string(), again.to_string());
-    let key = |variant, path| {
+    // As in life: another image has another fingerprint.
+    let key = |variant, path, fingerprint| {
         template.key(KeyParts {
             variant,
             path,
-            fingerprint: "0123456789ab",
+            fingerprint,
             extension: "jpg",
         })
     };
+    let long = "\u{1f408}".repeat(MAX_KEY_BYTES / 4);
     let keys = [
-        key("thumb", "cats/1"),
-        key("phone", "cats/1"),
-        key("thumb", "cats/2"),
+        key("thumb", "cats/1", "0123456789ab"),
+        key("phone", "cats/1", "0123456789ab"),
+        key("thumb", "cats/2", "ba9876543210"),
+        key("thumb", &long, "00112233aabb"),
     ];
     for (at, key) in keys.iter().enumerate() {
         let Some(key) = key else { continue };
-        assert!(key.len() <= MAX_KEY_BYTES, "{key}");
-        assert!(
-            !keys[..at].contains(&Some(key.clone())),
-            "{key} is two variants"
-        );
-    }
-    let long = "\u{1f408}".repeat(MAX_KEY_BYTES / 4);
-    if let Some(key) = key("thumb", &long) {
-        assert!(key.len() <= MAX_KEY_BYTES, "{key}");
+        assert!(key.len() <= MAX_KEY_BYTES, "{key} is too long");
+        let is_unique = !keys[..at].contains(&Some(key.clone()));
+        assert!(is_unique, "{key} is two variants");
     }
 }

@@ -35,15 +35,14 @@ pub(super) fn decode(
     limits: &Limits,
     needed: impl Fn(Size) -> Size,
 ) -> Result<Decoded, Rejection> {
-    let mut decoder = Decompressor::new().map_err(Rejection::corrupt)?;
-    decoder
-        .set_scan_limit(MAX_SCANS)
-        .map_err(Rejection::corrupt)?;
+    let mut decoder = decoder().map_err(Rejection::corrupt)?;
     let cleaned;
     let (header, readable) = match decoder.read_header(bytes) {
         Ok(header) => (header, bytes),
         Err(_) => {
             cleaned = jpeg_header::cleaned(bytes);
+            // An error leaves the old one in the middle of the file.
+            decoder = self::decoder().map_err(Rejection::corrupt)?;
             let header = decoder.read_header(&cleaned).map_err(Rejection::corrupt)?;
             (header, &cleaned[..])
         }
@@ -92,6 +91,12 @@ pub(super) fn decode(
         }
     };
     Ok(decoded(raster))
+}
+
+fn decoder() -> turbojpeg::Result<Decompressor> {
+    let mut decoder = Decompressor::new()?;
+    decoder.set_scan_limit(MAX_SCANS)?;
+    Ok(decoder)
 }
 
 /// The smallest at which the picture is large enough.

@@ -18,7 +18,7 @@ use super::super::{Limits, Rejection, colour};
 use super::{Decoded, checked_size};
 
 pub(super) fn decode_tiff(bytes: &[u8], limits: &Limits) -> Result<Decoded, Rejection> {
-    if has_planes_in_tiles(bytes).map_err(Rejection::corrupt)? {
+    if has_planes_in_tiles(bytes).unwrap_or_default() {
         return Err(Rejection::unsupported(
             "TIFF with colours apart and in tiles",
         ));

@@ -285,4 +285,6 @@ fn frames_are_cut_at_their_canvas() {
 fn what_has_gone_wrong_once_goes_right() {
     let planes_in_tiles = include_bytes!("../../../fuzz/seeds/render/found-tiff-tiled-planar.tif");
     assert_eq!(code(planes_in_tiles), RejectionCode::UnsupportedFormat);
+    let unknown_segment = include_bytes!("../../../fuzz/seeds/render/jpeg-unknown-segment.jpg");
+    assert_eq!(rendered(unknown_segment, "a=20").variants.len(), 1);
 }
