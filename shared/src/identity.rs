@@ -106,8 +106,8 @@ impl FromStr for SourceUrl {
 }
 
 impl SourceUrl {
-    /// Where the picture behind this URL is kept: `<prefix>url/<16 hex of sha256(url)>/<file
-    /// name>`.
+    /// Where the picture behind this URL is kept:
+    /// `<prefix>url/<16 hex of sha256(url)>/<file name>`.
     pub fn key(&self, prefix: &str) -> String {
         let digest = hex(&Sha256::digest(self.0.as_str()));
         format!("{prefix}url/{}/{}", &digest[..16], self.file_name())
@@ -186,8 +186,7 @@ mod tests {
             bucket: "pictures".into(),
             key: "images/a b.jpg".into(),
         };
-        // python3 -c 'import uuid; print(uuid.uuid5(uuid.NAMESPACE_URL, "s3://pictures/images/a
-        // b.jpg"))'
+        // By Python: uuid.uuid5(uuid.NAMESPACE_URL, "s3://pictures/images/a b.jpg")
         assert_eq!(
             ImageId::of(&object).to_string(),
             "5a03c6fd-5b76-56ac-8b78-c542b00c3aae"

@@ -61,7 +61,7 @@ impl Conversion {
             layout,
             darkening: None,
         };
-        if layout == Layout::Rgb && profile.color_space == DataColorSpace::Cmyk {
+        if profile.color_space == DataColorSpace::Cmyk {
             conversion.darkening = darkening(conversion.darkest_ink());
         }
         conversion.changes_something(from).then_some(conversion)

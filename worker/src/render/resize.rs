@@ -132,12 +132,13 @@ fn resize_weighted(source: Source<'_>, window: Window, size: Size) -> Vec<u8> {
     Resizer::new()
         .resize(&image, &mut resized, &options(within(window, from)))
         .expect("both have the same layout, and the window lies within");
-    let samples = resized.buffer().as_chunks().0;
-    let samples = samples
+    let mut samples = resized
+        .buffer()
+        .as_chunks()
+        .0
         .iter()
         .map(|sample| u32::from(u16::from_ne_bytes(*sample)));
     let mut bytes: Vec<u8> = vec![0; size.area() * 4];
-    let mut samples = samples;
     for pixel in bytes.as_chunks_mut::<4>().0 {
         let [red, green, blue, weight] = [0; 4].map(|_: u8| samples.next().unwrap_or_default());
         let seen = |value: u32| ((value * 255 + weight / 2) / weight.max(1)).min(255) as u8;
