@@ -67,7 +67,12 @@ fn deep_pictures_are_rounded_and_gray_stays_gray() {
 #[test]
 fn interlaced_pngs_are_read() {
     for file in [INTERLACED, DEEP_INTERLACED] {
-        let Rendered { variants, .. } = rendered(&from_hex(file), "a=9:png");
+        let file = from_hex(file);
+        for part in [50, 60, 75] {
+            let cut = &file[..file.len() * part / 100];
+            assert_eq!(code(cut), RejectionCode::Corrupt, "{part} %");
+        }
+        let Rendered { variants, .. } = rendered(&file, "a=9:png");
         for (x, y) in (0..9).flat_map(|x| (0..7).map(move |y| (x, y))) {
             let expected = [x as u8 * 25, y as u8 * 35, 100];
             assert_close(pixel(&variants[0], x, y), expected, 1, "interlaced");
